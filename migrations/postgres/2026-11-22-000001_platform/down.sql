@@ -1,0 +1,6 @@
+DROP TABLE jobs;
+DROP TABLE events;
+DROP TABLE idempotency_keys;
+DROP TABLE versions;
+DROP TABLE secrets;
+DROP FUNCTION refuse_change();

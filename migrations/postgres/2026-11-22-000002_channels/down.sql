@@ -1,0 +1,2 @@
+DROP TABLE order_counters;
+DROP TABLE channels;

@@ -1,0 +1,3 @@
+DROP TABLE tax_rates;
+DROP TABLE tax_zones;
+DROP TABLE tax_classes;

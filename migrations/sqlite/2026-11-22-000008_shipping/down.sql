@@ -1,0 +1,2 @@
+DROP TABLE shipping_methods;
+DROP TABLE shipping_zones;

@@ -1,0 +1,5 @@
+DROP TABLE order_events;
+DROP TABLE order_allocations;
+DROP TABLE order_lines;
+DROP TABLE orders;
+DROP TABLE checkouts;

@@ -1,0 +1,73 @@
+//! GraphiQL and Swagger UI, with all their files inside the binary.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+const POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:";
+
+struct File {
+    name: &'static str,
+    media_type: &'static str,
+    gzip: bool,
+    bytes: &'static [u8],
+}
+
+const FILES: &[File] = &[
+    File { name: "", media_type: "text/html; charset=utf-8", gzip: false, bytes: include_bytes!("docs/graphiql.html") },
+    File {
+        name: "graphiql.start.js",
+        media_type: "text/javascript",
+        gzip: false,
+        bytes: include_bytes!("docs/graphiql.start.js"),
+    },
+    File {
+        name: "graphiql.min.js",
+        media_type: "text/javascript",
+        gzip: true,
+        bytes: include_bytes!("docs/graphiql.min.js.gz"),
+    },
+    File {
+        name: "graphiql.min.css",
+        media_type: "text/css",
+        gzip: true,
+        bytes: include_bytes!("docs/graphiql.min.css.gz"),
+    },
+    File {
+        name: "react.production.min.js",
+        media_type: "text/javascript",
+        gzip: true,
+        bytes: include_bytes!("docs/react.production.min.js.gz"),
+    },
+    File {
+        name: "react-dom.production.min.js",
+        media_type: "text/javascript",
+        gzip: true,
+        bytes: include_bytes!("docs/react-dom.production.min.js.gz"),
+    },
+];
+
+/// Serves the pages below `/docs`.
+pub fn configure(config: &mut web::ServiceConfig, openapi: serde_json::Value) {
+    for file in FILES {
+        let route = web::get().to(move || async move {
+            let mut answer = HttpResponse::Ok();
+            answer.content_type(file.media_type).insert_header(("content-security-policy", POLICY));
+            if file.gzip {
+                answer.insert_header((header::CONTENT_ENCODING, "gzip"));
+            }
+            answer.body(file.bytes)
+        });
+        config.route(&format!("/docs/graphiql/{}", file.name), route);
+    }
+    let swagger = utoipa_swagger_ui::SwaggerUi::new("/docs/openapi/{_:.*}")
+        .external_url_unchecked("/docs/openapi.json", openapi);
+    config.service(swagger);
+    config.route("/docs", web::get().to(index));
+}
+
+async fn index() -> HttpResponse {
+    let page = "<!doctype html><meta charset=utf-8><title>Mercer</title>\
+        <h1>Mercer</h1><ul><li><a href=/docs/graphiql/>GraphiQL</a><li><a href=/docs/openapi/>Swagger UI</a></ul>";
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
+}

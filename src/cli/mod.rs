@@ -1,0 +1,136 @@
+//! What `mercer` can be told to do. Every command reads the same settings and ends with a sentence about what came of it.
+
+mod api_key;
+mod schema;
+mod serve;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use mercer::config::{Config, Environment, LogFormat};
+use mercer::db::{Address, migrations};
+use mercer::kernel::{Error, Result};
+
+/// Mercer, a headless commerce server: one binary, REST and GraphQL, from the first look at a product to the last refund.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Try it: `mercer demo` starts a shop with products, prices and stock on an embedded database.\n\
+    Settings come from flags, then the environment, then the TOML file; `mercer config` prints them all.")]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Settings {
+    /// A TOML file with settings
+    #[arg(long, global = true, env = "MERCER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database: a file of the embedded one, or postgres://user@host/name [environment: DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Where the server listens [environment: MERCER_BIND]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    bind: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the shop over HTTP
+    ///
+    /// Applies pending migrations on the embedded database; on PostgreSQL only with --migrate, so that many processes can be
+    /// started at once. Runs the job worker inside.
+    Serve(serve::Serve),
+    /// Run background jobs without serving
+    Worker,
+    /// Apply pending migrations
+    Migrate,
+    /// Write schema.graphql and openapi/openapi.json
+    Schema(schema::Schema),
+    /// Create, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
+    /// Print the effective settings, secrets masked
+    Config,
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mercer: {}", print(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let settings = &cli.settings;
+    let config = || settings.load(Environment::Production);
+    match cli.command {
+        Command::Serve(serve) => serve.run(config()?),
+        Command::Worker => serve::worker(config()?),
+        Command::Migrate => migrate(&config()?),
+        Command::Schema(schema) => schema.run(),
+        Command::ApiKey(command) => command.run(config()?),
+        Command::Config => {
+            print!("{}", config()?.print());
+            Ok(())
+        }
+    }
+}
+
+impl Settings {
+    /// The settings, with what the flags say; `environment` holds where nothing is said.
+    fn load(&self, environment: Environment) -> Result<Config> {
+        Config::load(self.config.as_deref(), |name| match name {
+            "DATABASE_URL" => self.database_url.clone(),
+            "MERCER_BIND" => self.bind.clone(),
+            _ => None,
+        }, environment)
+    }
+}
+
+fn migrate(config: &Config) -> Result<()> {
+    let mut conn = Address::parse(&config.database_url).open()?;
+    let done = migrations::up(&mut conn)?;
+    for name in &done {
+        println!("applied {name}");
+    }
+    println!("The database is up to date; {} migrations were pending.", done.len());
+    Ok(())
+}
+
+/// Starts to log to standard error.
+pub fn log(config: &Config) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+        .map_err(|e| Error::invalid("log", "invalid", e.to_string()))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+    Ok(())
+}
+
+/// Runs asynchronous work to its end.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    actix_web::rt::System::new().block_on(async { tokio::task::LocalSet::new().run_until(work).await })
+}
+
+fn print(error: &Error) -> String {
+    let mut out = error.detail.clone();
+    for field in &error.fields {
+        out.push_str(&format!("\n  {}: {}", field.pointer, field.message));
+    }
+    if let Some(source) = &error.source {
+        out.push_str(&format!("\n  {source}"));
+    }
+    out
+}

@@ -1,0 +1,82 @@
+use clap::Args;
+use mercer::api::server;
+use mercer::app;
+use mercer::config::Config;
+use mercer::context::App;
+use mercer::db::{Address, migrations};
+use mercer::kernel::{Clock, Error, Result};
+
+/// `mercer serve`
+#[derive(Args)]
+pub struct Serve {
+    /// Apply pending migrations first, on PostgreSQL too
+    #[arg(long)]
+    migrate: bool,
+    /// Leave background jobs to `mercer worker`
+    #[arg(long)]
+    no_worker: bool,
+}
+
+impl Serve {
+    pub fn run(self, config: Config) -> Result<()> {
+        super::log(&config)?;
+        let address = Address::parse(&config.database_url);
+        if self.migrate || matches!(address, Address::Sqlite(_)) {
+            let done = migrations::up(&mut address.open()?)?;
+            tracing::info!(applied = done.len(), "migrations");
+        }
+        let app = app::open(config, Clock::default())?;
+        super::block_on(serve(&app, !self.no_worker))
+    }
+}
+
+/// Serves until the process is told to stop.
+pub async fn serve(app: &App, with_worker: bool) -> Result<()> {
+    let running = server::start(app, app::registries())?;
+    tracing::info!(address = %running.address, "listening");
+    let worker = with_worker.then(|| app::start_worker(app));
+    let keeper = app::keep_versions(app);
+    let stopper = running.stopper();
+    tokio::task::spawn_local(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping; requests in flight may finish");
+        stopper.await;
+    });
+    running.server.await.map_err(Error::internal)?;
+    keeper.abort();
+    if let Some(worker) = worker {
+        worker.stop().await;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// `mercer worker`
+pub fn worker(config: Config) -> Result<()> {
+    super::log(&config)?;
+    let app = app::open(config, Clock::default())?;
+    super::block_on(async {
+        let keeper = app::keep_versions(&app);
+        let worker = app::start_worker(&app);
+        tracing::info!("working");
+        wait_for_signal().await;
+        keeper.abort();
+        worker.stop().await;
+        Ok(())
+    })
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The settings: one table of keys. Each comes from the environment, else from the TOML file, else from its default; all
+//! mistakes are reported at once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::kernel::{Checks, Code, Error, Result};
+
+macro_rules! config {
+    ($( $(#[doc = $doc:literal])+ $key:ident: $ty:ty = $env:literal, $default:expr; )+) => {
+        /// The settings of a process.
+        #[derive(Clone, Debug)]
+        pub struct Config { $( $(#[doc = $doc])+ pub $key: $ty ),+ }
+
+        impl Config {
+            /// Reads the settings from `file` (a TOML document) and `env` (environment variables).
+            pub fn read(file: &BTreeMap<String, String>, env: impl Fn(&str) -> Option<String>) -> Result<Self> {
+                let mut checks = Checks::new();
+                let known = [$(stringify!($key)),+];
+                for key in file.keys().filter(|key| !known.contains(&key.as_str())) {
+                    checks.that(false, key, "unknown", format!("There is no setting {key}; there are: {}.", known.join(", ")));
+                }
+                $( let $key = parse::<$ty>(&mut checks, stringify!($key), $env, file, &env, $default); )+
+                checks.done().map_err(|e| Error { detail: "The settings are not usable.".into(), ..e })?;
+                match ($($key,)+) {
+                    ($(Some($key),)+) => Ok(Self { $($key),+ }),
+                    _ => Err(Error::new(Code::ValidationFailed, "The settings are not usable.")),
+                }
+            }
+
+            /// The effective values as TOML, each with what it means; secrets are masked.
+            pub fn print(&self) -> String {
+                let mut out = String::new();
+                $(
+                    for line in [$($doc),+] { let _ = writeln!(out, "#{line}"); }
+                    let _ = writeln!(out, "# environment: {}\n{} = {:?}\n", $env, stringify!($key), mask(&self.$key.to_string()));
+                )+
+                out
+            }
+        }
+    };
+}
+
+config! {
+    /// The database: a file (`mercer.db`, `sqlite://shop.db`) or `postgres://user:password@host/name`.
+    database_url: String = "DATABASE_URL", "mercer.db";
+    /// Where the server listens.
+    bind: SocketAddr = "MERCER_BIND", "127.0.0.1:8080";
+    /// `development` or `production`. In production the pages under /docs and introspection are off unless switched on.
+    environment: Environment = "MERCER_ENVIRONMENT", "production";
+    /// Whether /docs shows GraphiQL and Swagger UI: `true`, `false` or `auto` (only in development).
+    docs: Switch = "MERCER_DOCS", "auto";
+    /// Whether GraphQL clients may ask for the schema: `true`, `false` or `auto` (only in development).
+    introspection: Switch = "MERCER_INTROSPECTION", "auto";
+    /// HTTP worker threads; 0 is one a core.
+    workers: usize = "MERCER_WORKERS", "0";
+    /// Database connections (and threads that use them); 0 is two a worker on SQLite and four on PostgreSQL.
+    connections: u32 = "MERCER_CONNECTIONS", "0";
+    /// What is logged: a level, or directives as `info,mercer=debug`.
+    log: String = "MERCER_LOG", "info";
+    /// How it is logged: `text` or `json`.
+    log_format: LogFormat = "MERCER_LOG_FORMAT", "text";
+    /// Seconds that requests in flight may take when the server is told to stop.
+    drain_seconds: u64 = "MERCER_DRAIN_SECONDS", "25";
+    /// Memory for answers of the published catalogue, in MiB; 0 switches the cache off.
+    cache_mib: usize = "MERCER_CACHE_MIB", "16";
+    /// Whether the payment provider `test`, which approves without money, may be used: `true`, `false` or `auto`
+    /// (only in development).
+    test_payments: Switch = "MERCER_TEST_PAYMENTS", "auto";
+}
+
+fn parse<T: FromStr>(
+    checks: &mut Checks,
+    key: &str,
+    env_name: &str,
+    file: &BTreeMap<String, String>,
+    env: &impl Fn(&str) -> Option<String>,
+    default: &str,
+) -> Option<T> {
+    let (source, text) = match (env(env_name), file.get(key)) {
+        (Some(text), _) => (env_name, text),
+        (None, Some(text)) => (key, text.clone()),
+        (None, None) => (key, default.to_owned()),
+    };
+    let value = text.parse().ok();
+    checks.that(value.is_some(), source, "invalid", format!("{text:?} is not a value for {key}."));
+    value
+}
+
+/// Hides the password of a URL.
+fn mask(value: &str) -> String {
+    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (login, rest))) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{rest}")
+        }
+        None => value.to_owned(),
+    }
+}
+
+impl Config {
+    /// Reads the settings: `flags` win over the environment, the environment over the TOML file. `environment` is the
+    /// default of the setting of that name.
+    pub fn load(
+        path: Option<&Path>,
+        flags: impl Fn(&str) -> Option<String>,
+        environment: Environment,
+    ) -> Result<Self> {
+        let mut file: BTreeMap<String, String> = match path {
+            None => BTreeMap::new(),
+            Some(path) => {
+                let read = |e: String| Error::new(Code::ValidationFailed, format!("{}: {e}", path.display()));
+                let text = std::fs::read_to_string(path).map_err(|e| read(e.to_string()))?;
+                let table: toml::Table = text.parse().map_err(|e: toml::de::Error| read(e.to_string()))?;
+                table.into_iter().map(|(key, value)| (key, plain(value))).collect()
+            }
+        };
+        file.entry("environment".to_owned()).or_insert_with(|| environment.to_string());
+        Self::read(&file, |name| flags(name).or_else(|| std::env::var(name).ok()))
+    }
+
+    /// Whether a switch is on.
+    pub fn is_on(&self, switch: Switch) -> bool {
+        match switch {
+            Switch::On => true,
+            Switch::Off => false,
+            Switch::Auto => self.environment == Environment::Development,
+        }
+    }
+
+    /// The number of HTTP workers.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            n => n,
+        }
+    }
+
+    /// The number of database connections.
+    pub fn connection_count(&self) -> u32 {
+        let workers = u32::try_from(self.worker_count()).unwrap_or(2);
+        match (self.connections, crate::db::Address::parse(&self.database_url)) {
+            (0, crate::db::Address::Sqlite(_)) => workers.saturating_mul(2),
+            (0, crate::db::Address::Postgres(_)) => workers.saturating_mul(4),
+            (n, _) => n,
+        }
+    }
+}
+
+fn plain(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text,
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Boolean(truth) => truth.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $vdoc:literal])+ $variant:ident = $text:literal ),+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $( $(#[doc = $vdoc])+ $variant ),+ }
+        impl FromStr for $name {
+            type Err = ();
+            fn from_str(text: &str) -> Result<Self, ()> { match text { $($text => Ok(Self::$variant),)+ _ => Err(()) } }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $(Self::$variant => $text),+ })
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a process runs.
+    Environment {
+        /// On somebody's desk.
+        Development = "development",
+        /// In front of customers.
+        Production = "production"
+    }
+}
+words! {
+    /// On, off, or as the environment says.
+    Switch {
+        /// On.
+        On = "true",
+        /// Off.
+        Off = "false",
+        /// On in development only.
+        Auto = "auto"
+    }
+}
+words! {
+    /// The form of a log line.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// For machines.
+        Json = "json"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+        let file = BTreeMap::from([("workers".into(), "3".into()), ("log".into(), "warn".into())]);
+        let env = |name: &str| (name == "MERCER_WORKERS").then(|| "5".to_owned());
+        let config = Config::read(&file, env).unwrap();
+        assert_eq!((config.workers, config.log.as_str(), config.drain_seconds), (5, "warn", 25));
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let file = BTreeMap::from([("wrokers".into(), "3".into()), ("bind".into(), "here".into())]);
+        let env = |name: &str| (name == "MERCER_WORKERS").then(|| "many".to_owned());
+        let error = Config::read(&file, env).unwrap_err();
+        let about: Vec<&str> = error.fields.iter().map(|f| f.pointer.as_str()).collect();
+        assert_eq!(about, ["wrokers", "bind", "MERCER_WORKERS"]);
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let file = BTreeMap::from([("database_url".into(), "postgres://shop:s3cret@db/shop".into())]);
+        let config = Config::read(&file, |_| None).unwrap();
+        assert!(config.print().contains("postgres://shop:***@db/shop"));
+        assert!(!config.print().contains("s3cret"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Statements as text, for what a query builder says worse: batches, upserts, aggregates, updates from a list.
+//!
+//! One text serves both databases. `?` is a parameter. A [`Param::Batch`] stands for a derived table of as many rows as
+//! there are, so that a statement costs one round trip whatever the number of lines, and is prepared once:
+//!
+//! ```text
+//! UPDATE stock_levels SET held = held + x.quantity FROM ? AS x WHERE stock_levels.variant_id = x.variant_id
+//! ```
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl};
+
+use crate::kernel::column;
+use crate::kernel::param::{AnyId, Batch, Kind, Param};
+use crate::kernel::{Json, Timestamp};
+
+/// A text statement whose rows have the SQL type `ST`.
+#[derive(Debug)]
+pub struct Sql<'a, ST> {
+    text: &'a str,
+    params: Vec<Param>,
+    row: PhantomData<ST>,
+}
+
+impl<'a, ST> Sql<'a, ST> {
+    /// The statement `text` with `params` for its question marks.
+    pub fn new(text: &'a str, params: Vec<Param>) -> Self {
+        Self { text, params, row: PhantomData }
+    }
+}
+
+/// What differs between the databases in the text of a statement.
+trait Dialect: Backend {
+    fn batch_head(batch: &Batch) -> String;
+    const BATCH_TAIL: &str;
+}
+
+impl Dialect for Pg {
+    fn batch_head(batch: &Batch) -> String {
+        let columns: Vec<String> = batch.columns.iter().enumerate().map(|(i, (name, kind))| match kind {
+            Kind::Id => format!("(e->>{i})::uuid AS {name}"),
+            Kind::Int => format!("(e->>{i})::bigint AS {name}"),
+            Kind::Text => format!("(e->>{i}) AS {name}"),
+            Kind::Bool => format!("(e->>{i})::boolean AS {name}"),
+            Kind::Time => format!("timestamptz 'epoch' + (e->>{i})::bigint * interval '1 microsecond' AS {name}"),
+            Kind::Doc => format!("(e->>{i})::jsonb AS {name}"),
+        }).collect();
+        format!("(SELECT {} FROM jsonb_array_elements(CAST(", columns.join(", "))
+    }
+    const BATCH_TAIL: &str = " AS jsonb)) AS e)";
+}
+
+impl Dialect for Sqlite {
+    fn batch_head(batch: &Batch) -> String {
+        let columns: Vec<String> = batch.columns.iter().enumerate().map(|(i, (name, kind))| match kind {
+            Kind::Id => format!("unhex(value->>{i}, '-') AS {name}"),
+            _ => format!("value->>{i} AS {name}"),
+        }).collect();
+        format!("(SELECT {} FROM json_each(", columns.join(", "))
+    }
+    const BATCH_TAIL: &str = "))";
+}
+
+impl<DB, ST> QueryFragment<DB> for Sql<'_, ST>
+where
+    DB: Dialect + HasSqlType<column::Id> + HasSqlType<column::Ts> + HasSqlType<column::Doc>,
+    DB: HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Bool> + HasSqlType<Binary>,
+    AnyId: ToSql<column::Id, DB>,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    bool: ToSql<Bool, DB>,
+    Timestamp: ToSql<column::Ts, DB>,
+    Json<serde_json::Value>: ToSql<column::Doc, DB>,
+    Vec<u8>: ToSql<Binary, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut params = self.params.iter();
+        let mut parts = self.text.split('?');
+        out.push_sql(parts.next().unwrap_or_default());
+        for part in parts {
+            match params.next() {
+                Some(Param::Id(v)) => out.push_bind_param::<Nullable<column::Id>, _>(v)?,
+                Some(Param::Int(v)) => out.push_bind_param::<Nullable<BigInt>, _>(v)?,
+                Some(Param::Text(v)) => out.push_bind_param::<Nullable<Text>, _>(v)?,
+                Some(Param::Bool(v)) => out.push_bind_param::<Nullable<Bool>, _>(v)?,
+                Some(Param::Time(v)) => out.push_bind_param::<Nullable<column::Ts>, _>(v)?,
+                Some(Param::Doc(v)) => out.push_bind_param::<column::Doc, _>(v)?,
+                Some(Param::Bytes(v)) => out.push_bind_param::<Nullable<Binary>, _>(v)?,
+                Some(Param::Batch(batch)) => {
+                    out.push_sql(&DB::batch_head(batch));
+                    out.push_bind_param::<Text, _>(&batch.json)?;
+                    out.push_sql(DB::BATCH_TAIL);
+                }
+                None => return Err(diesel::result::Error::QueryBuilderError(
+                    format!("too few parameters for: {}", self.text).into(),
+                )),
+            }
+            out.push_sql(part);
+        }
+        match params.next() {
+            Some(_) => Err(diesel::result::Error::QueryBuilderError(
+                format!("too many parameters for: {}", self.text).into(),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+// Prepared statements are cached by their text.
+impl<ST> QueryId for Sql<'_, ST> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<ST> Query for Sql<'_, ST> {
+    type SqlType = ST;
+}
+
+impl<ST, Conn> RunQueryDsl<Conn> for Sql<'_, ST> {}

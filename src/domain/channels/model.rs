@@ -1,0 +1,214 @@
+use std::sync::Arc;
+
+use diesel::prelude::*;
+
+use super::queries;
+use crate::context::{Kept, Tx};
+use crate::db::Conn;
+use crate::kernel::ids::ChannelId;
+use crate::kernel::money::{Rounding, TaxPer, Terms};
+use crate::kernel::{Code, Currency, Document, Error, Json, Patch, Result, Timestamp};
+use crate::operation::Output;
+use crate::schema::channels;
+use crate::{choice, input, output};
+
+choice! {
+    /// Whether a channel sells.
+    ChannelStatus {
+        /// It sells.
+        Active = "active",
+        /// It shows nothing and takes no orders.
+        Inactive = "inactive",
+    }
+}
+
+choice! {
+    /// How a channel numbers its orders.
+    OrderNumbers {
+        /// 1, 2, 3, … without gaps. Orders of a channel are then placed one after another.
+        Sequential = "sequential",
+        /// Short, unguessable, with a check digit, and without a counter that orders wait for.
+        Scattered = "scattered",
+    }
+}
+
+output! {
+    /// A sales channel.
+    #[derive(Queryable, Selectable, Insertable, AsChangeset)]
+    #[diesel(table_name = channels)]
+    Channel {
+        /// Its id.
+        id: ChannelId,
+        /// Its name in URLs and imports.
+        handle: String,
+        /// Its name for people.
+        name: String,
+        /// Whether it sells.
+        status: ChannelStatus,
+        /// The currency it sells in when nothing else is asked for.
+        currency: Currency,
+        /// Every currency it sells in.
+        currencies: Json<Vec<Currency>>,
+        /// The countries it delivers to (ISO 3166-1 alpha-2); the first is the one prices are taxed for by default.
+        countries: Json<Vec<String>>,
+        /// Whether its prices contain the tax.
+        prices_include_tax: bool,
+        /// How its amounts are rounded.
+        rounding: Rounding,
+        /// Whether tax is rounded once a line or once a unit.
+        tax_per: TaxPer,
+        /// How its orders are numbered.
+        order_numbers: OrderNumbers,
+        /// What its order numbers begin with.
+        order_number_prefix: String,
+        /// How many minutes a checkout holds its stock.
+        hold_minutes: i64,
+        /// Free data of the shop's own.
+        metadata: Json<Document>,
+        /// Raised by every change.
+        version: i64,
+        /// When it was created.
+        created_at: Timestamp,
+        /// When it was last changed.
+        updated_at: Timestamp,
+    }
+}
+
+input! {
+    /// A new channel.
+    CreateChannel {
+        /// Its name in URLs and imports: lower-case letters, digits, hyphens.
+        handle: String,
+        /// Its name for people.
+        name: String,
+        /// The currency it sells in by default.
+        currency: Currency,
+        /// Further currencies it sells in.
+        #[serde(default)]
+        #[graphql(default)]
+        currencies: Vec<Currency>,
+        /// The countries it delivers to (ISO 3166-1 alpha-2), the default for taxes first.
+        countries: Vec<String>,
+        /// Whether its prices contain the tax; true when left out.
+        prices_include_tax: Option<bool>,
+        /// `half_up` when left out.
+        rounding: Option<Rounding>,
+        /// `line` when left out.
+        tax_per: Option<TaxPer>,
+        /// `sequential` when left out.
+        order_numbers: Option<OrderNumbers>,
+        /// At most 10 letters, digits and hyphens; empty when left out.
+        order_number_prefix: Option<String>,
+        /// 1 to 1440; 15 when left out.
+        hold_minutes: Option<i64>,
+        /// Free data of the shop's own.
+        metadata: Option<Document>,
+    }
+    /// A change of a channel.
+    UpdateChannel {
+        /// The channel.
+        id: ChannelId,
+        /// The version it must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+        /// Its new name for people.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        name: Patch<String>,
+        /// Whether it sells.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<ChannelStatus>)]
+        status: Patch<ChannelStatus>,
+        /// Every currency it sells in; its own must be among them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<Currency>>)]
+        currencies: Patch<Vec<Currency>>,
+        /// The countries it delivers to.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<String>>)]
+        countries: Patch<Vec<String>>,
+        /// How its orders are numbered from now on.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<OrderNumbers>)]
+        order_numbers: Patch<OrderNumbers>,
+        /// What its order numbers begin with from now on.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        order_number_prefix: Patch<String>,
+        /// How many minutes a checkout holds its stock.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        hold_minutes: Patch<i64>,
+        /// Free data of the shop's own.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        metadata: Patch<Document>,
+    }
+}
+
+impl Output for Channel {
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
+
+impl Channel {
+    /// How its amounts are computed.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            prices_include_tax: self.prices_include_tax,
+            rounding: self.rounding,
+            tax_per: self.tax_per,
+        }
+    }
+
+    /// The country that prices are taxed for while no address is known.
+    pub fn default_country(&self) -> &str {
+        self.countries.first().map_or("", String::as_str)
+    }
+
+    /// The currency asked for, or the channel's own; refuses one it does not sell in.
+    pub fn currency_or_default(&self, asked: Option<Currency>, pointer: &str) -> Result<Currency> {
+        let Some(asked) = asked else { return Ok(self.currency) };
+        if self.currencies.contains(&asked) {
+            return Ok(asked);
+        }
+        let sold: Vec<&str> = self.currencies.iter().map(Currency::as_str).collect();
+        let message = format!("The channel {} sells in {}, not in {asked}.", self.handle, sold.join(", "));
+        Err(Error::field(Code::CurrencyNotSold, pointer, "currency_not_sold", message))
+    }
+}
+
+/// All channels, as a process keeps them.
+pub struct Channels(Vec<Arc<Channel>>);
+
+impl Kept for Channels {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        Ok(Self(queries::all(conn)?.into_iter().map(Arc::new).collect()))
+    }
+}
+
+impl Channels {
+    /// The channel with this id.
+    pub fn get(tx: &Tx<'_>, id: ChannelId) -> Result<Arc<Channel>> {
+        let channels = tx.app().kept::<Self>()?;
+        channels.0.iter().find(|c| c.id == id).cloned().ok_or_else(|| Error::not_found("channel"))
+    }
+
+    /// The channel that the caller means: a shop front's own, else the one named at `pointer`.
+    pub fn of_caller(tx: &Tx<'_>, named: Option<ChannelId>, pointer: &str) -> Result<Arc<Channel>> {
+        let missing = || {
+            let message = "A secret key belongs to no channel; name one.";
+            Error::invalid(pointer, "required", message)
+        };
+        match (tx.actor().channel(), named) {
+            (Some(own), Some(named)) if own != named => Err(Error::not_found("channel")),
+            (Some(id), _) | (None, Some(id)) => Self::get(tx, id),
+            (None, None) => Err(missing()),
+        }
+    }
+
+    /// Every channel.
+    pub fn all(tx: &Tx<'_>) -> Result<Vec<Arc<Channel>>> {
+        Ok(tx.app().kept::<Self>()?.0.clone())
+    }
+}

@@ -1,0 +1,107 @@
+use super::model::{ChannelStatus, CreateChannel, OrderNumbers, UpdateChannel};
+use super::{Channel, GetChannel, ListChannels, queries};
+use crate::context::{Topic, Tx};
+use crate::kernel::ids::ChannelId;
+use crate::kernel::money::{Rounding, TaxPer};
+use crate::kernel::page::{PageRequest, Position, SortKey};
+use crate::kernel::{Checks, Error, Json, Page, Result, patch};
+use crate::operation::{Mutation, Query};
+
+impl Query for GetChannel {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
+        queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))
+    }
+}
+
+impl Query for ListChannels {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Channel>> {
+        let page = PageRequest::new(&tx.app().cursors, "channels", self.first, self.after.as_deref())?;
+        let rows = queries::list(tx, &page)?;
+        page.page(rows, |c| Position { key: SortKey::Id, id: c.id.uuid() }, Ok)
+    }
+}
+
+impl Mutation for CreateChannel {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
+        let mut currencies = vec![self.currency];
+        currencies.extend(self.currencies.iter().filter(|c| **c != self.currency));
+        let channel = Channel {
+            id: ChannelId::new(),
+            handle: self.handle.clone(),
+            name: self.name.clone(),
+            status: ChannelStatus::Active,
+            currency: self.currency,
+            currencies: Json(currencies),
+            countries: Json(self.countries.clone()),
+            prices_include_tax: self.prices_include_tax.unwrap_or(true),
+            rounding: self.rounding.unwrap_or(Rounding::HalfUp),
+            tax_per: self.tax_per.unwrap_or(TaxPer::Line),
+            order_numbers: self.order_numbers.unwrap_or(OrderNumbers::Sequential),
+            order_number_prefix: self.order_number_prefix.clone().unwrap_or_default(),
+            hold_minutes: self.hold_minutes.unwrap_or(15),
+            metadata: Json(self.metadata.clone().unwrap_or_default()),
+            version: 1,
+            created_at: tx.now,
+            updated_at: tx.now,
+        };
+        check(&channel)?;
+        queries::insert(tx, &channel)?;
+        tx.touch(Topic::Settings);
+        Ok(channel)
+    }
+}
+
+impl Mutation for UpdateChannel {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
+        let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))?;
+        let changed = Channel {
+            name: patch::required(&self.name, old.name.clone(), "/name")?,
+            status: patch::required(&self.status, old.status, "/status")?,
+            currencies: Json(patch::required(&self.currencies, old.currencies.0.clone(), "/currencies")?),
+            countries: Json(patch::required(&self.countries, old.countries.0.clone(), "/countries")?),
+            order_numbers: patch::required(&self.order_numbers, old.order_numbers, "/orderNumbers")?,
+            order_number_prefix: patch::required(
+                &self.order_number_prefix,
+                old.order_number_prefix.clone(),
+                "/orderNumberPrefix",
+            )?,
+            hold_minutes: patch::required(&self.hold_minutes, old.hold_minutes, "/holdMinutes")?,
+            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            version: old.version + 1,
+            updated_at: tx.now,
+            ..old
+        };
+        check(&changed)?;
+        queries::update(tx, &changed, self.expected_version.unwrap_or(old.version), old.version)?;
+        tx.touch(Topic::Settings);
+        tx.touch(Topic::Catalog);
+        Ok(changed)
+    }
+}
+
+fn check(channel: &Channel) -> Result<()> {
+    let mut checks = Checks::new();
+    let prefix = &channel.order_number_prefix;
+    checks
+        .handle("/handle", &channel.handle)
+        .text("/name", &channel.name, 200)
+        .count("/countries", channel.countries.len(), 250)
+        .count("/currencies", channel.currencies.len(), 50)
+        .range("/holdMinutes", channel.hold_minutes, 1, 1440)
+        .that(
+            prefix.len() <= 10 && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+            "/orderNumberPrefix",
+            "invalid_prefix",
+            "At most 10 letters, digits and hyphens.",
+        )
+        .that(
+            channel.currencies.contains(&channel.currency),
+            "/currencies",
+            "default_missing",
+            format!("Must contain the channel's own currency, {}.", channel.currency),
+        );
+    for (i, country) in channel.countries.iter().enumerate() {
+        checks.country(format!("/countries/{i}"), country);
+    }
+    checks.done()
+}

@@ -1,0 +1,15 @@
+//! The domains, in the order of their dependencies: one may use those above it, never those below.
+//!
+//! | word | what it means here |
+//! |---|---|
+//! | channel | where the shop sells: currency, countries, tax mode, numbering |
+//! | product, variant | what is described, and the thing with a SKU that is sold |
+//! | listing | what a channel shows: a published product with its price range |
+//! | level, movement | stock of a variant at a location, and the ledger it follows from |
+//! | hold, allocation | stock promised to a checkout, and to an order |
+//! | quote | a cart's lines, totals and problems at one moment |
+//! | checkout | a quote frozen while its stock is held and its payment is made |
+//! | payment, event | an intent recorded before the provider hears of it, and what became of it |
+
+pub mod channels;
+pub mod identity;

@@ -1,0 +1,133 @@
+//! Background work: jobs as rows, claimed with a lease, tried again with growing pauses, set aside when they never succeed.
+//!
+//! A job is caused by [`Tx::enqueue`](crate::context::Tx::enqueue) in the transaction it belongs to, or by a schedule. It may
+//! run twice (a worker that is killed leaves its lease to run out), so every job is idempotent. Times are the database
+//! row's and this process's clock; a lease is long against any skew between them.
+
+mod queue;
+mod relay;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use queue::{Job, MAX_ATTEMPTS, redrive};
+pub use relay::{Relay, relay};
+
+use crate::context::{App, Cx};
+use crate::kernel::{Document, Result};
+
+/// How many jobs a worker takes at a time.
+const BATCH: i64 = 10;
+/// How long a worker sleeps when there is nothing to do and nobody wakes it.
+const IDLE: Duration = Duration::from_secs(1);
+
+type Pending = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// What is to be done for each kind of job; filled in `app.rs`.
+#[derive(Default)]
+pub struct Jobs {
+    handlers: HashMap<&'static str, Handler>,
+    schedules: Vec<(&'static str, Duration)>,
+}
+
+type Handler = Arc<dyn Fn(Cx, Document) -> Pending>;
+
+impl Jobs {
+    /// Does `work` for jobs of this kind.
+    pub fn on<F, W>(&mut self, kind: &'static str, work: W)
+    where
+        F: Future<Output = Result<()>> + 'static,
+        W: Fn(Cx, Document) -> F + 'static,
+    {
+        self.handlers.insert(kind, Arc::new(move |cx, data| Box::pin(work(cx, data))));
+    }
+
+    /// Does `work` again and again, with `pause` in between, in one process at a time.
+    pub fn every<F, W>(&mut self, pause: Duration, kind: &'static str, work: W)
+    where
+        F: Future<Output = Result<()>> + 'static,
+        W: Fn(Cx) -> F + 'static,
+    {
+        self.schedules.push((kind, pause));
+        self.on(kind, move |cx, _| work(cx));
+    }
+}
+
+/// A running worker.
+pub struct Worker {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts to work in this thread's local tasks.
+    pub fn start(app: &App, jobs: Jobs) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::task::spawn_local(run(app.clone(), jobs, stopped));
+        Self { stop, task }
+    }
+
+    /// Finishes the jobs in hand and stops.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}
+
+async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let worked = match work_once(&app, &jobs).await {
+            Ok(count) => count > 0,
+            Err(error) => {
+                tracing::warn!(%error, "the job queue cannot be read");
+                false
+            }
+        };
+        if !worked {
+            tokio::select! {
+                () = app.wake.notified() => {}
+                () = tokio::time::sleep(IDLE) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+}
+
+/// Takes the jobs that are due and does them, one after another; says how many there were.
+pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
+    app.refresh_snapshots().await?;
+    let cx = app.system();
+    let schedules = jobs.schedules.clone();
+    cx.write(move |tx| queue::ensure_schedules(tx, &schedules)).await?;
+    let claimed = cx.write(|tx| queue::claim(tx, BATCH)).await?;
+    let count = claimed.len();
+    for job in claimed {
+        let pause = jobs.schedules.iter().find(|(kind, _)| *kind == job.kind).map(|(_, pause)| *pause);
+        let result = attempt(&cx, jobs, &job).await;
+        cx.write(move |tx| match &result {
+            Ok(()) => queue::done(tx, &job, pause),
+            Err(reason) => queue::failed(tx, &job, reason, pause),
+        })
+        .await?;
+    }
+    Ok(count)
+}
+
+/// Does one job; a panic is a failure like any other.
+async fn attempt(cx: &Cx, jobs: &Jobs, job: &Job) -> Result<(), String> {
+    let Some(handler) = jobs.handlers.get(job.kind.as_str()) else {
+        return Err(format!("nobody knows what to do for {}", job.kind));
+    };
+    let task = tokio::task::spawn_local(handler(cx.clone(), job.payload.0.clone()));
+    match task.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => Err(panic.to_string()),
+    }
+}

@@ -1,0 +1,255 @@
+//! The public error catalogue: one type, one table of codes.
+//!
+//! A client branches on `code`, shows `detail`, and marks the `fields`. `source` is for the log alone; it never
+//! leaves the server. Codes are stable: one may be added, none may change its meaning.
+
+use std::fmt;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What went wrong, in the words of the public catalogue.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $status:literal $text:literal; )+) => {
+        /// A stable error code; the same in REST (`code`) and GraphQL (`extensions.code`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $( $(#[doc = $doc])+ $variant ),+ }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The code as clients see it.
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> u16 { match self { $(Self::$variant => $status),+ } }
+
+            /// What it means and what to do next.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii()),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request is not readable as JSON or as a query string.
+    MalformedRequest = 400 "MALFORMED_REQUEST";
+    /// A field is unknown, missing, or of the wrong type; `errors` names each.
+    InvalidInput = 400 "INVALID_INPUT";
+    /// The cursor was not issued by this shop for this list; start again without `after`.
+    InvalidCursor = 400 "INVALID_CURSOR";
+    /// The operation moves money or stock and needs an `Idempotency-Key`.
+    IdempotencyKeyRequired = 400 "IDEMPOTENCY_KEY_REQUIRED";
+    /// No valid API key was sent; send `Authorization: Bearer mrc_…`.
+    Unauthenticated = 401 "UNAUTHENTICATED";
+    /// The payment was declined; choose another way to pay and start the checkout again.
+    PaymentDeclined = 402 "PAYMENT_DECLINED";
+    /// The caller is known but lacks the scope that `detail` names.
+    Forbidden = 403 "FORBIDDEN";
+    /// There is no such thing, or the caller may not know of it.
+    NotFound = 404 "NOT_FOUND";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = 405 "METHOD_NOT_ALLOWED";
+    /// None of the media types in `Accept` can be served.
+    NotAcceptable = 406 "NOT_ACCEPTABLE";
+    /// The request took too long to arrive.
+    RequestTimeout = 408 "REQUEST_TIMEOUT";
+    /// The object is not in a state that allows this; `detail` says which it is in.
+    InvalidState = 409 "INVALID_STATE";
+    /// Something with this unique value exists already.
+    AlreadyExists = 409 "ALREADY_EXISTS";
+    /// There is less stock than asked for; `errors` names each line and what is left.
+    InsufficientStock = 409 "INSUFFICIENT_STOCK";
+    /// The price changed since it was quoted; fetch the cart, show the new total, and try again.
+    PriceChanged = 409 "PRICE_CHANGED";
+    /// The cart is not ready for checkout; `errors` names what is missing.
+    CartNotReady = 409 "CART_NOT_READY";
+    /// The checkout has expired or was never started; start it again.
+    CheckoutExpired = 409 "CHECKOUT_EXPIRED";
+    /// The object has changed since it was read; fetch it and apply the change again.
+    VersionConflict = 412 "VERSION_CONFLICT";
+    /// The body is larger than the limit that `detail` names.
+    PayloadTooLarge = 413 "PAYLOAD_TOO_LARGE";
+    /// The body must be `application/json`.
+    UnsupportedMediaType = 415 "UNSUPPORTED_MEDIA_TYPE";
+    /// A value is readable but not allowed; `errors` names each.
+    ValidationFailed = 422 "VALIDATION_FAILED";
+    /// The channel does not sell in this currency.
+    CurrencyNotSold = 422 "CURRENCY_NOT_SOLD";
+    /// The key was used with another request; use a new key for a new request.
+    IdempotencyKeyReused = 422 "IDEMPOTENCY_KEY_REUSED";
+    /// The GraphQL document does not fit the schema.
+    GraphqlInvalid = 400 "GRAPHQL_INVALID";
+    /// The GraphQL document asks for more than one request may.
+    QueryTooComplex = 400 "QUERY_TOO_COMPLEX";
+    /// Something went wrong here; quote the request id when you report it.
+    Internal = 500 "INTERNAL";
+    /// The database is not reachable or busy; try again after the time in `Retry-After`.
+    Unavailable = 503 "UNAVAILABLE";
+}
+
+/// One field or line that an error is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldError {
+    /// RFC 6901 pointer into the input, as `/lines/0/quantity`.
+    pub pointer: String,
+    /// What is wrong with it, for a program.
+    pub code: &'static str,
+    /// What is wrong with it, for a person.
+    pub message: String,
+    /// How many units could be had, where the error is about stock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<i64>,
+}
+
+impl FieldError {
+    /// A field at `pointer` with a machine-readable `code` and a message for a person.
+    pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, message: message.into(), available: None }
+    }
+}
+
+/// A refusal or a failure, as every layer of Mercer passes it on.
+#[derive(Debug)]
+pub struct Error {
+    /// The stable code.
+    pub code: Code,
+    /// What happened this time, for a person.
+    pub detail: String,
+    /// The fields it is about.
+    pub fields: Vec<FieldError>,
+    /// The cause, for the log only.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// The whole transaction may be run again (serialisation failure, deadlock, busy).
+    pub(crate) retry: bool,
+}
+
+impl Error {
+    /// An error with its detail.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), fields: Vec::new(), source: None, retry: false }
+    }
+
+    /// An error about one field.
+    pub fn field(
+        code: Code,
+        pointer: impl Into<String>,
+        field_code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        let message = message.into();
+        Self::new(code, message.clone()).with(vec![FieldError::new(pointer, field_code, message)])
+    }
+
+    /// A value that is readable but not allowed.
+    pub fn invalid(
+        pointer: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::field(Code::ValidationFailed, pointer, code, message)
+    }
+
+    /// An object that is absent, or that the caller may not know of: the two are not told apart.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+
+    /// A failure of ours; `source` goes to the log, nothing of it to the client.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(Code::Internal, "Something went wrong on our side.")
+        }
+    }
+
+    /// The database cannot be reached or is too busy.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(Code::Unavailable, "The service is busy; try again in a moment.")
+        }
+    }
+
+    /// The object was changed by somebody else; `current` is its version now.
+    pub fn version_conflict(current: i64) -> Self {
+        Self::new(Code::VersionConflict, format!("The current version is {current}."))
+    }
+
+    /// The same error with the fields it is about.
+    #[must_use]
+    pub fn with(mut self, fields: Vec<FieldError>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// The same error with another detail.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)?;
+        for field in &self.fields {
+            write!(f, "\n  {} {}: {}", field.pointer, field.code, field.message)?;
+        }
+        match &self.source {
+            Some(source) => write!(f, "\n  caused by: {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
+        let (code, retry) = match &error {
+            Db::NotFound => (Code::NotFound, false),
+            Db::DatabaseError(Kind::UniqueViolation, _) => (Code::AlreadyExists, false),
+            Db::DatabaseError(Kind::SerializationFailure, _) => (Code::Unavailable, true),
+            Db::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
+                (Code::Unavailable, false)
+            }
+            Db::DatabaseError(_, info) => match info.message() {
+                m if m.starts_with("deadlock detected") || m.contains("database is locked") => {
+                    (Code::Unavailable, true)
+                }
+                m if m.contains("database or disk is full")
+                    || m.contains("No space left")
+                    || m.contains("statement timeout")
+                    || m.contains("lock timeout")
+                    || m.contains("terminating connection")
+                    || m.contains("read-only transaction") =>
+                {
+                    (Code::Unavailable, false)
+                }
+                _ => (Code::Internal, false),
+            },
+            _ => (Code::Internal, false),
+        };
+        let base = match code {
+            Code::NotFound => Self::not_found("object"),
+            Code::AlreadyExists => Self::new(code, "Something with this value exists already."),
+            Code::Unavailable => Self::unavailable(""),
+            _ => Self::internal(""),
+        };
+        Self { retry, source: Some(Box::new(error)), ..base }
+    }
+}
+
+impl From<super::money::MoneyError> for Error {
+    fn from(error: super::money::MoneyError) -> Self {
+        Self::new(Code::ValidationFailed, error.to_string())
+    }
+}

@@ -1,0 +1,50 @@
+//! Every kind of id and its prefix, in one table. A prefix is public and never changes.
+
+use crate::id;
+
+id!(/// A sales channel.
+    ChannelId, "chn");
+id!(/// An API key.
+    ApiKeyId, "key");
+id!(/// A product.
+    ProductId, "prd");
+id!(/// A product's variant.
+    VariantId, "var");
+id!(/// A category.
+    CategoryId, "cat");
+id!(/// A tax class.
+    TaxClassId, "txc");
+id!(/// A tax zone.
+    TaxZoneId, "txz");
+id!(/// A tax rate.
+    TaxRateId, "txr");
+id!(/// A stock location.
+    LocationId, "loc");
+id!(/// A stock movement.
+    MovementId, "mov");
+id!(/// A hold on stock.
+    HoldId, "hld");
+id!(/// A shipping zone.
+    ShippingZoneId, "shz");
+id!(/// A shipping method.
+    ShippingMethodId, "shm");
+id!(/// A cart.
+    CartId, "crt");
+id!(/// A cart's line.
+    CartLineId, "cln");
+id!(/// A checkout.
+    CheckoutId, "chk");
+id!(/// A payment.
+    PaymentId, "pay");
+id!(/// An event of a payment.
+    PaymentEventId, "pev");
+id!(/// An order.
+    OrderId, "ord");
+id!(/// An order's line.
+    OrderLineId, "oln");
+id!(/// An entry of an order's timeline.
+    OrderEventId, "oev");
+id!(/// An event of the outbox.
+    EventId, "evt");
+id!(/// A job.
+    JobId, "job");

@@ -1,0 +1,122 @@
+//! Typed JSON in a column, and free JSON on the wire.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sqlite::{Sqlite, SqliteValue};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+
+use super::column::Doc;
+
+/// A value that a column keeps as JSON (jsonb or TEXT) and that looks like itself everywhere else.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
+)]
+#[diesel(sql_type = Doc)]
+#[serde(transparent)]
+pub struct Json<T>(pub T);
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Serialize + std::fmt::Debug> ToSql<Doc, Pg> for Json<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        std::io::Write::write_all(out, &[1])?; // the version of jsonb's wire format
+        serde_json::to_writer(out, &self.0)?;
+        Ok(IsNull::No)
+    }
+}
+impl<T: DeserializeOwned> FromSql<Doc, Pg> for Json<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_slice(value.as_bytes().get(1..).unwrap_or_default())?))
+    }
+}
+impl<T: Serialize + std::fmt::Debug> ToSql<Doc, Sqlite> for Json<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(serde_json::to_string(&self.0)?);
+        Ok(IsNull::No)
+    }
+}
+impl<T: DeserializeOwned> FromSql<Doc, Sqlite> for Json<T> {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(value.read_text())?))
+    }
+}
+
+impl<T: OutputType> OutputType for Json<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        self.0.resolve(ctx, field).await
+    }
+}
+
+impl<T: utoipa::__dev::ComposeSchema> utoipa::__dev::ComposeSchema for Json<T> {
+    fn compose(generics: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        generics.into_iter().next().unwrap_or_else(|| T::compose(Vec::new()))
+    }
+}
+impl<T: utoipa::ToSchema + utoipa::__dev::ComposeSchema> utoipa::ToSchema for Json<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
+}
+
+/// A free JSON object, as `metadata` is one: keys in order, values as they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Document(pub serde_json::Map<String, serde_json::Value>);
+
+#[async_graphql::Scalar(name = "JSON")]
+impl async_graphql::ScalarType for Document {
+    fn parse(value: Value) -> async_graphql::InputValueResult<Self> {
+        match value.into_json()? {
+            serde_json::Value::Object(map) => Ok(Self(map)),
+            _ => Err(async_graphql::InputValueError::custom("must be a JSON object")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(serde_json::Value::Object(self.0.clone())).unwrap_or_default()
+    }
+}
+
+impl utoipa::__dev::ComposeSchema for Document {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        ObjectBuilder::new().description(Some("A free JSON object.")).into()
+    }
+}
+impl utoipa::ToSchema for Document {}

@@ -1,0 +1,131 @@
+//! The same request twice, one effect: answers stored in the transaction that has the effect.
+//!
+//! A key belongs to a caller and an operation. The same key with the same request repeats the stored answer; with another
+//! request it is refused. Two at once: the second waits for the first's commit (on SQLite for the writer, on PostgreSQL at
+//! the unique key), is run again, finds the answer and repeats it. A refusal stores nothing, so it may be tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::sql_types::{Binary, Text};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::{Answer, Meta, Mode, Trait};
+use crate::context::{Cx, Tx};
+use crate::kernel::{Code, Error, Result};
+use crate::params;
+
+/// How long an answer is kept.
+pub const KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// A caller's wish that this request takes effect once.
+pub struct Claim {
+    principal: String,
+    operation: &'static str,
+    key: Arc<str>,
+    fingerprint: Vec<u8>,
+}
+
+impl Claim {
+    /// The claim of a request that came with a key; an error where one is needed and missing.
+    pub fn new(cx: &Cx, meta: &Meta, wire: &[u8]) -> Result<Option<Arc<Self>>> {
+        if meta.mode == Mode::Query {
+            return Ok(None);
+        }
+        let Some(key) = cx.idempotency_key.clone() else {
+            if meta.is(Trait::Keyed) {
+                return Err(Error::new(
+                    Code::IdempotencyKeyRequired,
+                    "Send the header Idempotency-Key with a value of your own, as a UUID, and the same again when you repeat the request.",
+                ));
+            }
+            return Ok(None);
+        };
+        if !(1..=255).contains(&key.len()) || !key.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+            let message = "An Idempotency-Key has 1 to 255 visible ASCII characters.";
+            return Err(Error::invalid("/idempotencyKey", "invalid_key", message));
+        }
+        let mut principal = cx.actor.name();
+        if let Some(token) = cx.actor.cart_token {
+            // Shoppers share their shop front's key; what sets them apart is their cart.
+            principal.extend(token[..8].iter().map(|byte| format!("{byte:02x}")));
+        }
+        let fingerprint = Sha256::digest(wire).to_vec();
+        Ok(Some(Arc::new(Self { principal, operation: meta.name, key, fingerprint })))
+    }
+
+    fn find<T: DeserializeOwned>(&self, tx: &mut Tx<'_>) -> Result<Option<T>> {
+        let rows = tx.conn.rows::<(Binary, Text), (Vec<u8>, String)>(
+            "SELECT fingerprint, answer FROM idempotency_keys WHERE principal = ? AND operation = ? AND key = ?",
+            params![self.principal.as_str(), self.operation, &*self.key],
+        )?;
+        let Some((fingerprint, answer)) = rows.into_iter().next() else { return Ok(None) };
+        if fingerprint != self.fingerprint {
+            return Err(Error::new(
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key was used with another request.",
+            ));
+        }
+        serde_json::from_str(&answer).map(Some).map_err(Error::internal)
+    }
+
+    fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
+        let answer = serde_json::to_string(answer).map_err(Error::internal)?;
+        let stored = tx.conn.execute(
+            "INSERT INTO idempotency_keys (principal, operation, key, fingerprint, answer, created_at)
+             VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                self.principal.as_str(),
+                self.operation,
+                &*self.key,
+                self.fingerprint.clone(),
+                answer,
+                tx.now
+            ],
+        );
+        match stored {
+            // Somebody with the same key was first: run again and find their answer.
+            Err(error) if error.code == Code::AlreadyExists => Err(Error { retry: true, ..error }),
+            other => other.map(drop),
+        }
+    }
+}
+
+impl Cx {
+    /// The last transaction of an operation: what `work` does and the answer to repeat are committed together.
+    pub async fn settle<T, F>(&self, mut work: F) -> Result<Answer<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let claim = self.claim.clone();
+        self.write(move |tx| {
+            let Some(claim) = &claim else { return work(tx).map(Answer::fresh) };
+            if let Some(value) = claim.find(tx)? {
+                return Ok(Answer { value, replayed: true });
+            }
+            let value = work(tx)?;
+            claim.store(tx, &value)?;
+            Ok(Answer::fresh(value))
+        })
+        .await
+    }
+
+    /// The answer this request got before, if it did; a flow asks before it does anything.
+    pub async fn settled<T>(&self) -> Result<Option<Answer<T>>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let Some(claim) = self.claim.clone() else { return Ok(None) };
+        let found = self.read(move |tx| claim.find(tx)).await?;
+        Ok(found.map(|value| Answer { value, replayed: true }))
+    }
+}
+
+/// Forgets answers older than [`KEPT`].
+pub fn sweep(tx: &mut Tx<'_>) -> Result<usize> {
+    let before = tx.now.minus(KEPT);
+    tx.conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", params![before])
+}
