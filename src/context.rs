@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::auth::Actor;
 use crate::config::Config;
 use crate::db::{AfterCommit, Conn, Db};
-use crate::kernel::ids::{EventId, JobId};
+use crate::kernel::ids::{EventId, JobId, ProductId, VariantId};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Batch, Clock, Document, Error, Kind, Param, Result, Timestamp};
 use crate::params;
@@ -43,6 +43,7 @@ pub struct AppState {
     /// Wakes the job worker of this process.
     pub wake: tokio::sync::Notify,
     snapshots: Vec<Snapshot>,
+    derivations: Vec<Derivation>,
     parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
@@ -58,6 +59,7 @@ impl Deref for App {
 #[derive(Default)]
 pub struct Parts {
     snapshots: Vec<Snapshot>,
+    derivations: Vec<Derivation>,
     parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
@@ -65,6 +67,12 @@ impl Parts {
     /// Adds something that there is one of in a process, as the payment providers are; [`AppState::part`] finds it by type.
     pub fn add<T: Any + Send + Sync>(&mut self, part: T) {
         self.parts.insert(TypeId::of::<T>(), Box::new(part));
+    }
+
+    /// Adds rows that follow from others, as listings follow from products, prices and stock: `derive` brings them up to date
+    /// at the end of every transaction that said [`Tx::changed`].
+    pub fn derive(&mut self, derive: Derivation) {
+        self.derivations.push(derive);
     }
 
     /// Adds rows that are small, change rarely and are needed all the time, as channels and tax rates are.
@@ -75,6 +83,18 @@ impl Parts {
             current: RwLock::new(None),
         });
     }
+}
+
+/// Brings derived rows up to date.
+pub type Derivation = fn(&mut Tx<'_>, &Changed) -> Result<()>;
+
+/// What a transaction changed that other rows follow from.
+#[derive(Default)]
+pub struct Changed {
+    /// Products, or something of theirs.
+    pub products: BTreeSet<ProductId>,
+    /// Variants: their price, or whether they are in stock.
+    pub variants: BTreeSet<VariantId>,
 }
 
 /// Rows kept in memory as a whole, loaded anew when the settings' version has changed.
@@ -104,6 +124,7 @@ impl App {
             versions: Versions::default(),
             wake: tokio::sync::Notify::new(),
             snapshots: parts.snapshots,
+            derivations: parts.derivations,
             parts: parts.parts,
         }))
     }
@@ -275,6 +296,7 @@ pub struct Tx<'a> {
     /// The time, the same for everything this transaction writes.
     pub now: Timestamp,
     after: AfterCommit,
+    changed: Changed,
     touched: BTreeSet<Topic>,
     events: Vec<PendingEvent>,
     jobs: Vec<PendingJob>,
@@ -299,6 +321,7 @@ impl<'a> Tx<'a> {
             cx,
             now: cx.app.clock.now(),
             after: AfterCommit::default(),
+            changed: Changed::default(),
             touched: BTreeSet::new(),
             events: Vec::new(),
             jobs: Vec::new(),
@@ -320,6 +343,11 @@ impl<'a> Tx<'a> {
         self.touched.insert(topic);
     }
 
+    /// What this transaction has changed so far that other rows follow from; whoever changes such a thing adds to it.
+    pub fn changed(&mut self) -> &mut Changed {
+        &mut self.changed
+    }
+
     /// Announces an event about `subject`. `kind` and the shape of `data` are public.
     pub fn publish(&mut self, kind: &'static str, subject: Uuid, data: &impl Serialize) {
         self.events.push(PendingEvent { kind, subject, data: Param::doc(data) });
@@ -333,6 +361,12 @@ impl<'a> Tx<'a> {
 
     /// Writes what was announced. The versions come last: theirs are the rows that most transactions want.
     fn finish(mut self) -> Result<AfterCommit> {
+        let changed = std::mem::take(&mut self.changed);
+        if !changed.products.is_empty() || !changed.variants.is_empty() {
+            for derive in &self.cx.app.derivations {
+                derive(&mut self, &changed)?;
+            }
+        }
         self.write_events()?;
         self.write_jobs()?;
         for topic in std::mem::take(&mut self.touched) {

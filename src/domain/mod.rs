@@ -13,3 +13,5 @@
 
 pub mod channels;
 pub mod identity;
+pub mod inventory;
+pub mod pricing;

@@ -73,7 +73,7 @@ impl Claim {
 
     fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
         let answer = serde_json::to_string(answer).map_err(Error::internal)?;
-        let stored = tx.conn.execute(
+        tx.conn.execute(
             "INSERT INTO idempotency_keys (principal, operation, key, fingerprint, answer, created_at)
              VALUES (?, ?, ?, ?, ?, ?)",
             params![
@@ -84,36 +84,39 @@ impl Claim {
                 answer,
                 tx.now
             ],
-        );
-        match stored {
-            // Somebody with the same key was first: run again and find their answer.
-            Err(error) if error.code == Code::AlreadyExists => Err(Error { retry: true, ..error }),
-            other => other.map(drop),
-        }
+        )?;
+        Ok(())
     }
 }
 
 impl Cx {
     /// The last transaction of an operation: what `work` does and the answer to repeat are committed together.
+    ///
+    /// It begins without looking for an earlier answer, which hardly any request has. Where there is one, either `work` is
+    /// refused (the object is no longer as it was) or the second answer cannot be stored; both roll back, and only then is
+    /// the first answer looked for.
     pub async fn settle<T, F>(&self, mut work: F) -> Result<Answer<T>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let claim = self.claim.clone();
-        self.write(move |tx| {
-            let Some(claim) = &claim else { return work(tx).map(Answer::fresh) };
-            if let Some(value) = claim.find(tx)? {
-                return Ok(Answer { value, replayed: true });
-            }
-            let value = work(tx)?;
-            claim.store(tx, &value)?;
-            Ok(Answer::fresh(value))
-        })
-        .await
+        let result = self
+            .write(move |tx| {
+                let value = work(tx)?;
+                if let Some(claim) = &claim {
+                    claim.store(tx, &value)?;
+                }
+                Ok(value)
+            })
+            .await;
+        match result {
+            Ok(value) => Ok(Answer::fresh(value)),
+            Err(error) => self.settled().await?.ok_or(error),
+        }
     }
 
-    /// The answer this request got before, if it did; a flow asks before it does anything.
+    /// The answer this request got before, if it did.
     pub async fn settled<T>(&self) -> Result<Option<Answer<T>>>
     where
         T: DeserializeOwned + Send + 'static,

@@ -130,9 +130,6 @@ macro_rules! operations {
                     async fn execute(self, cx: $crate::context::Cx)
                         -> $crate::kernel::Result<$crate::operation::Answer<Self::Output>>
                     {
-                        if let Some(answer) = cx.settled().await? {
-                            return Ok(answer);
-                        }
                         $crate::operation::Flow::run(self, &cx).await
                     }
                 }
@@ -165,8 +162,8 @@ macro_rules! operations {
 #[macro_export]
 macro_rules! input {
     ($( $(#[$meta:meta])* $name:ident { $( $(#[$fmeta:meta])* $field:ident : $ty:ty ),* $(,)? } )+) => { $(
-        $(#[$meta])*
         #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema, async_graphql::InputObject)]
+        $(#[$meta])*
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
         #[graphql(name_type)]
         pub struct $name { $( $(#[$fmeta])* pub $field: $ty ),* }
@@ -181,8 +178,8 @@ macro_rules! input {
 #[macro_export]
 macro_rules! output {
     ($( $(#[$meta:meta])* $name:ident { $( $(#[$fmeta:meta])* $field:ident : $ty:ty ),* $(,)? } )+) => { $(
-        $(#[$meta])*
         #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema, async_graphql::SimpleObject)]
+        $(#[$meta])*
         #[serde(rename_all = "camelCase")]
         pub struct $name { $( $(#[$fmeta])* pub $field: $ty ),* }
     )+ };

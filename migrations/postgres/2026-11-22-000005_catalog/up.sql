@@ -21,12 +21,17 @@ CREATE TABLE products (
     options jsonb NOT NULL,
     attributes jsonb NOT NULL,
     media jsonb NOT NULL,
+    category_ids jsonb NOT NULL,
+    channel_ids jsonb NOT NULL,
     tax_class_id uuid NOT NULL REFERENCES tax_classes (id),
     metadata jsonb NOT NULL,
+    sort_title text COLLATE "C" NOT NULL,
+    search_text text NOT NULL,
     version bigint NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
+CREATE INDEX products_by_title ON products (sort_title, id);
 CREATE INDEX products_by_tax_class ON products (tax_class_id);
 
 -- A product stands in a category and, with direct = false, in each of that category's ancestors.

@@ -15,7 +15,7 @@ CREATE TABLE listings (
     channel_id uuid NOT NULL REFERENCES channels (id),
     currency text NOT NULL,
     product_id uuid NOT NULL REFERENCES products (id) ON DELETE CASCADE,
-    title text NOT NULL,
+    sort_title text COLLATE "C" NOT NULL,
     search_text text NOT NULL,
     min_price bigint NOT NULL,
     max_price bigint NOT NULL,
@@ -24,5 +24,5 @@ CREATE TABLE listings (
     PRIMARY KEY (channel_id, currency, product_id)
 );
 CREATE INDEX listings_by_price ON listings (channel_id, currency, min_price, product_id);
-CREATE INDEX listings_by_title ON listings (channel_id, currency, title, product_id);
+CREATE INDEX listings_by_title ON listings (channel_id, currency, sort_title, product_id);
 CREATE INDEX listings_by_product ON listings (product_id);

@@ -2,7 +2,6 @@
 CREATE TABLE payments (
     id uuid PRIMARY KEY,
     checkout_id uuid NOT NULL,
-    order_id uuid,
     provider text NOT NULL,
     method text NOT NULL,
     token text,
@@ -12,7 +11,6 @@ CREATE TABLE payments (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX payments_by_checkout ON payments (checkout_id);
-CREATE INDEX payments_by_order ON payments (order_id);
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 -- What happened, in the order it became known. Amounts and states are derived from it.

@@ -28,6 +28,7 @@ CREATE TABLE orders (
     shipping_address jsonb,
     billing_address jsonb,
     shipping_method jsonb,
+    placed_by text NOT NULL,
     currency text NOT NULL,
     prices_include_tax boolean NOT NULL,
     rounding text NOT NULL,

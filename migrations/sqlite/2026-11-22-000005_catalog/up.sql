@@ -21,12 +21,17 @@ CREATE TABLE products (
     options TEXT NOT NULL,
     attributes TEXT NOT NULL,
     media TEXT NOT NULL,
+    category_ids TEXT NOT NULL,
+    channel_ids TEXT NOT NULL,
     tax_class_id BLOB NOT NULL REFERENCES tax_classes (id),
     metadata TEXT NOT NULL,
+    sort_title TEXT NOT NULL,
+    search_text TEXT NOT NULL,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX products_by_title ON products (sort_title, id);
 CREATE INDEX products_by_tax_class ON products (tax_class_id);
 
 -- A product stands in a category and, with direct = false, in each of that category's ancestors.

@@ -15,7 +15,7 @@ CREATE TABLE listings (
     channel_id BLOB NOT NULL REFERENCES channels (id),
     currency TEXT NOT NULL,
     product_id BLOB NOT NULL REFERENCES products (id) ON DELETE CASCADE,
-    title TEXT NOT NULL,
+    sort_title TEXT NOT NULL,
     search_text TEXT NOT NULL,
     min_price INTEGER NOT NULL,
     max_price INTEGER NOT NULL,
@@ -24,5 +24,5 @@ CREATE TABLE listings (
     PRIMARY KEY (channel_id, currency, product_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listings_by_price ON listings (channel_id, currency, min_price, product_id);
-CREATE INDEX listings_by_title ON listings (channel_id, currency, title, product_id);
+CREATE INDEX listings_by_title ON listings (channel_id, currency, sort_title, product_id);
 CREATE INDEX listings_by_product ON listings (product_id);

@@ -2,7 +2,6 @@
 CREATE TABLE payments (
     id BLOB PRIMARY KEY,
     checkout_id BLOB NOT NULL,
-    order_id BLOB,
     provider TEXT NOT NULL,
     method TEXT NOT NULL,
     token TEXT,
@@ -12,7 +11,6 @@ CREATE TABLE payments (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX payments_by_checkout ON payments (checkout_id);
-CREATE INDEX payments_by_order ON payments (order_id);
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 -- What happened, in the order it became known. Amounts and states are derived from it.

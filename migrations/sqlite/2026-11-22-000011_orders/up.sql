@@ -28,6 +28,7 @@ CREATE TABLE orders (
     shipping_address TEXT,
     billing_address TEXT,
     shipping_method TEXT,
+    placed_by TEXT NOT NULL,
     currency TEXT NOT NULL,
     prices_include_tax INTEGER NOT NULL,
     rounding TEXT NOT NULL,

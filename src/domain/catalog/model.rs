@@ -1,0 +1,433 @@
+use diesel::prelude::*;
+
+use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
+use crate::kernel::{Document, Json, Money, Patch, Timestamp};
+use crate::operation::Output;
+use crate::schema::{product_variants, products};
+use crate::{choice, input, output};
+
+choice! {
+    /// Where a product stands in its life.
+    ProductStatus {
+        /// In the making; shown nowhere.
+        Draft = "draft",
+        /// Shown where it is published and has a price.
+        Active = "active",
+        /// Out of sale for good.
+        Archived = "archived",
+    }
+}
+
+choice! {
+    /// What kind of thing a product is.
+    ProductKind {
+        /// Is sent or handed over.
+        Physical = "physical",
+        /// Is downloaded.
+        Digital = "digital",
+        /// Is money to be spent here.
+        GiftCard = "gift_card",
+        /// Is made of other products.
+        Bundle = "bundle",
+    }
+}
+
+choice! {
+    /// What happens when there is no more of a variant.
+    StockPolicy {
+        /// It is not sold.
+        Deny = "deny",
+        /// It is sold up to its backorder limit.
+        Backorder = "backorder",
+        /// There is always more, as of a download.
+        Untracked = "untracked",
+    }
+}
+
+choice! {
+    /// Whether a variant can be bought now.
+    Availability {
+        /// There is some.
+        InStock = "in_stock",
+        /// There is none, but it can be ordered.
+        Backorder = "backorder",
+        /// It cannot be bought now.
+        OutOfStock = "out_of_stock",
+    }
+}
+
+/// How products are sorted.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema, async_graphql::Enum,
+)]
+pub enum ProductSort {
+    /// Newest first.
+    #[serde(rename = "-createdAt")]
+    #[graphql(name = "created_at_desc")]
+    Newest,
+    /// Oldest first.
+    #[serde(rename = "createdAt")]
+    #[graphql(name = "created_at")]
+    Oldest,
+    /// By title, A first.
+    #[serde(rename = "title")]
+    #[graphql(name = "title")]
+    Title,
+    /// By title, Z first.
+    #[serde(rename = "-title")]
+    #[graphql(name = "title_desc")]
+    TitleDescending,
+    /// Cheapest first.
+    #[serde(rename = "price")]
+    #[graphql(name = "price")]
+    Price,
+    /// Dearest first.
+    #[serde(rename = "-price")]
+    #[graphql(name = "price_desc")]
+    PriceDescending,
+}
+
+output! {
+    /// What a product is described by.
+    Product {
+        /// Its id.
+        id: ProductId,
+        /// Its name in URLs.
+        handle: String,
+        /// Its name for people.
+        title: String,
+        /// What it is, as plain text or Markdown.
+        description: String,
+        /// Where it stands in its life.
+        status: ProductStatus,
+        /// What kind of thing it is.
+        kind: ProductKind,
+        /// In what its variants differ.
+        options: Vec<ProductOption>,
+        /// Named facts: texts, whole numbers, truth values.
+        attributes: Document,
+        /// Pictures and other media, the first one first.
+        media: Vec<Media>,
+        /// The categories it stands in.
+        category_ids: Vec<CategoryId>,
+        /// The channels it is published in, as far as the caller may know.
+        channel_ids: Vec<ChannelId>,
+        /// Decides its tax.
+        tax_class_id: TaxClassId,
+        /// Free data of the shop's own.
+        metadata: Document,
+        /// The lowest and highest price of its variants in the channel asked for.
+        #[schema(required = true)]
+        price_range: Option<PriceRange>,
+        /// What is sold, in order.
+        variants: Vec<ProductVariant>,
+        /// Raised by every change of it or its variants.
+        version: i64,
+        /// When it was created.
+        created_at: Timestamp,
+        /// When it was last changed.
+        updated_at: Timestamp,
+    }
+    /// The lowest and the highest price.
+    PriceRange {
+        /// The lowest.
+        min: Money,
+        /// The highest.
+        max: Money,
+    }
+    /// A thing that is sold.
+    ProductVariant {
+        /// Its id.
+        id: VariantId,
+        /// Its product.
+        product_id: ProductId,
+        /// The shop's own number for it, unique in the shop.
+        sku: String,
+        /// Its GTIN or other barcode.
+        #[schema(required = true)]
+        barcode: Option<String>,
+        /// Its option values as a text, as `M / Fern`.
+        title: String,
+        /// Its value of each of the product's options.
+        option_values: Vec<OptionValue>,
+        /// Grams.
+        weight_grams: i64,
+        /// Whether it must be sent.
+        requires_shipping: bool,
+        /// What happens when there is no more.
+        stock_policy: StockPolicy,
+        /// How many may be sold beyond those on hand.
+        #[schema(required = true)]
+        backorder_limit: Option<i64>,
+        /// Its price in the channel and currency asked for; null where it has none or no channel was asked for.
+        #[schema(required = true)]
+        price: Option<Money>,
+        /// The higher price it is compared to.
+        #[schema(required = true)]
+        compare_at_price: Option<Money>,
+        /// Whether it can be bought now.
+        availability: Availability,
+        /// How many can be bought now; for staff only, null where stock is not tracked.
+        #[schema(required = true)]
+        available_quantity: Option<i64>,
+        /// Free data of the shop's own.
+        metadata: Document,
+    }
+    /// In what variants differ.
+    ProductOption {
+        /// Its name, as `Size`.
+        name: String,
+        /// Its values, in order.
+        values: Vec<String>,
+    }
+    /// A variant's value of an option.
+    OptionValue {
+        /// The option.
+        name: String,
+        /// The value.
+        value: String,
+    }
+    /// A picture or another medium.
+    Media {
+        /// Where it is.
+        url: String,
+        /// What it shows, for who cannot see it.
+        alt: String,
+    }
+}
+
+impl Output for Product {
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
+
+/// A product as the database has it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = products)]
+pub struct ProductRow {
+    pub id: ProductId,
+    pub handle: String,
+    pub title: String,
+    pub description: String,
+    pub status: ProductStatus,
+    pub kind: ProductKind,
+    pub options: Json<Vec<ProductOption>>,
+    pub attributes: Json<Document>,
+    pub media: Json<Vec<Media>>,
+    pub category_ids: Json<Vec<CategoryId>>,
+    pub channel_ids: Json<Vec<ChannelId>>,
+    pub tax_class_id: TaxClassId,
+    pub metadata: Json<Document>,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A variant as the database has it.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = product_variants)]
+pub struct VariantRow {
+    pub id: VariantId,
+    pub product_id: ProductId,
+    pub sku: String,
+    pub barcode: Option<String>,
+    pub title: String,
+    pub option_values: Json<Vec<OptionValue>>,
+    pub position: i64,
+    pub weight_grams: i64,
+    pub requires_shipping: bool,
+    pub stock_policy: StockPolicy,
+    pub backorder_limit: Option<i64>,
+    pub metadata: Json<Document>,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl PartialEq for ProductOption {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.values == other.values
+    }
+}
+impl PartialEq for OptionValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value == other.value
+    }
+}
+
+input! {
+    /// A new product.
+    CreateProduct {
+        /// Its name in URLs.
+        handle: String,
+        /// Its name for people.
+        title: String,
+        /// What it is.
+        description: Option<String>,
+        /// `draft` when left out.
+        status: Option<ProductStatus>,
+        /// `physical` when left out.
+        kind: Option<ProductKind>,
+        /// In what its variants differ.
+        #[serde(default)]
+        #[graphql(default)]
+        options: Vec<NewOption>,
+        /// Named facts: texts, whole numbers, truth values.
+        attributes: Option<Document>,
+        /// Pictures and other media.
+        #[serde(default)]
+        #[graphql(default)]
+        media: Vec<NewMedia>,
+        /// The categories it stands in.
+        #[serde(default)]
+        #[graphql(default)]
+        category_ids: Vec<CategoryId>,
+        /// The channels it is published in.
+        #[serde(default)]
+        #[graphql(default)]
+        channel_ids: Vec<ChannelId>,
+        /// Decides its tax.
+        tax_class_id: TaxClassId,
+        /// Free data of the shop's own.
+        metadata: Option<Document>,
+        /// 1 to 100 variants.
+        variants: Vec<NewVariant>,
+    }
+    /// In what variants differ.
+    NewOption {
+        /// Its name, as `Size`.
+        name: String,
+        /// Its values, in order.
+        values: Vec<String>,
+    }
+    /// A variant's value of an option.
+    NewOptionValue {
+        /// The option.
+        name: String,
+        /// One of its values.
+        value: String,
+    }
+    /// A picture or another medium.
+    NewMedia {
+        /// Where it is: an absolute http(s) URL or an absolute path.
+        url: String,
+        /// What it shows, for who cannot see it.
+        #[serde(default)]
+        #[graphql(default)]
+        alt: String,
+    }
+    /// A new variant.
+    NewVariant {
+        /// The shop's own number for it, unique in the shop.
+        sku: String,
+        /// Its GTIN or other barcode.
+        barcode: Option<String>,
+        /// Its value of each of the product's options.
+        #[serde(default)]
+        #[graphql(default)]
+        option_values: Vec<NewOptionValue>,
+        /// Grams; 0 when left out.
+        weight_grams: Option<i64>,
+        /// Whether it must be sent; follows from the product's kind when left out.
+        requires_shipping: Option<bool>,
+        /// `deny` when left out.
+        stock_policy: Option<StockPolicy>,
+        /// How many may be sold beyond those on hand; needed with `backorder`, and only there.
+        backorder_limit: Option<i64>,
+        /// Free data of the shop's own.
+        metadata: Option<Document>,
+    }
+    /// Another variant of a product.
+    CreateVariant {
+        /// The product.
+        product_id: ProductId,
+        /// The version the product must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+        /// The variant.
+        variant: NewVariant,
+    }
+    /// A change of a product.
+    UpdateProduct {
+        /// The product.
+        id: ProductId,
+        /// The version it must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+        /// Its new name in URLs.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        handle: Patch<String>,
+        /// Its new name for people.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        title: Patch<String>,
+        /// What it is; null empties it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        description: Patch<String>,
+        /// Where it stands in its life.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<ProductStatus>)]
+        status: Patch<ProductStatus>,
+        /// Named facts; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        attributes: Patch<Document>,
+        /// Pictures and other media; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<NewMedia>>)]
+        media: Patch<Vec<NewMedia>>,
+        /// The categories it stands in; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<CategoryId>>)]
+        category_ids: Patch<Vec<CategoryId>>,
+        /// The channels it is published in; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<ChannelId>>)]
+        channel_ids: Patch<Vec<ChannelId>>,
+        /// Decides its tax.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<TaxClassId>)]
+        tax_class_id: Patch<TaxClassId>,
+        /// Free data of the shop's own; replaces all of it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        metadata: Patch<Document>,
+    }
+    /// A change of a variant.
+    UpdateVariant {
+        /// The variant.
+        id: VariantId,
+        /// The version its product must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+        /// The shop's own number for it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        sku: Patch<String>,
+        /// Its barcode; null takes it away.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        barcode: Patch<String>,
+        /// Grams.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        weight_grams: Patch<i64>,
+        /// What happens when there is no more.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<StockPolicy>)]
+        stock_policy: Patch<StockPolicy>,
+        /// How many may be sold beyond those on hand.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        backorder_limit: Patch<i64>,
+        /// Free data of the shop's own; replaces all of it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        metadata: Patch<Document>,
+    }
+    /// Products to be created or changed.
+    BulkUpsertProducts {
+        /// 1 to 100 products.
+        products: Vec<super::UpsertProduct>,
+    }
+}
