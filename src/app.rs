@@ -8,7 +8,7 @@ use crate::api::server::Registries;
 use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
-use crate::domain::{channels, identity};
+use crate::domain::{channels, identity, tax};
 use crate::jobs::{Jobs, Worker};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
@@ -20,6 +20,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     let mut registry = Registry::default();
     channels::register(&mut registry);
     identity::register(&mut registry);
+    tax::register(&mut registry);
     registry
 }
 
@@ -43,6 +44,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
     parts.keep::<channels::Channels>();
+    parts.keep::<tax::Taxes>();
     Ok(App::new(config, db, clock, cursors, parts))
 }
 

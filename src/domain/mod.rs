@@ -13,5 +13,6 @@
 
 pub mod channels;
 pub mod identity;
-pub mod inventory;
+pub mod tax;
 pub mod pricing;
+pub mod inventory;

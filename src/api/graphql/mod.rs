@@ -13,11 +13,19 @@ use crate::domain::*;
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(channels::ChannelQueries, identity::IdentityQueries);
+pub struct Query(
+    channels::ChannelQueries,
+    identity::IdentityQueries,
+    tax::TaxQueries,
+);
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(channels::ChannelMutations, identity::IdentityMutations);
+pub struct Mutation(
+    channels::ChannelMutations,
+    identity::IdentityMutations,
+    tax::TaxMutations,
+);
 
 /// The schema of this shop.
 pub type Shop = Schema<Query, Mutation, EmptySubscription>;
