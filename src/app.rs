@@ -8,7 +8,7 @@ use crate::api::server::Registries;
 use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
-use crate::domain::{channels, identity, tax};
+use crate::domain::{channels, identity, shipping, tax};
 use crate::jobs::{Jobs, Worker};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
@@ -21,6 +21,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     channels::register(&mut registry);
     identity::register(&mut registry);
     tax::register(&mut registry);
+    shipping::register(&mut registry);
     registry
 }
 
@@ -45,6 +46,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     parts.add(identity::Keys::default());
     parts.keep::<channels::Channels>();
     parts.keep::<tax::Taxes>();
+    parts.keep::<shipping::Shipping>();
     Ok(App::new(config, db, clock, cursors, parts))
 }
 

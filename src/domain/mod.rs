@@ -16,3 +16,4 @@ pub mod identity;
 pub mod tax;
 pub mod pricing;
 pub mod inventory;
+pub mod shipping;

@@ -17,6 +17,7 @@ pub struct Query(
     channels::ChannelQueries,
     identity::IdentityQueries,
     tax::TaxQueries,
+    shipping::ShippingQueries,
 );
 
 /// Everything that can be done.
@@ -25,6 +26,7 @@ pub struct Mutation(
     channels::ChannelMutations,
     identity::IdentityMutations,
     tax::TaxMutations,
+    shipping::ShippingMutations,
 );
 
 /// The schema of this shop.
