@@ -45,6 +45,8 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
     parts.keep::<channels::Channels>();
+    parts.keep::<inventory::Locations>();
+    parts.derive(catalog::listings::derive);
     parts.keep::<tax::Taxes>();
     parts.keep::<shipping::Shipping>();
     Ok(App::new(config, db, clock, cursors, parts))

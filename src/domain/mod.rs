@@ -17,3 +17,4 @@ pub mod tax;
 pub mod pricing;
 pub mod inventory;
 pub mod shipping;
+pub mod catalog;

@@ -172,8 +172,21 @@ pub fn blank(id: ProductId, now: Timestamp, tax_class_id: crate::kernel::ids::Ta
         channel_ids: Json::default(),
         tax_class_id,
         metadata: Json::default(),
+        sort_title: String::new(),
+        search_text: String::new(),
         version: 0,
         created_at: now,
         updated_at: now,
     }
+}
+
+/// Fills in what a product is sorted and found by.
+pub fn index<'a>(product: &mut ProductRow, skus: impl Iterator<Item = &'a str>) {
+    product.sort_title = product.title.to_lowercase();
+    let mut text = format!("{} {}", product.sort_title, product.handle);
+    for sku in skus {
+        text.push(' ');
+        text.push_str(&sku.to_lowercase());
+    }
+    product.search_text = text;
 }

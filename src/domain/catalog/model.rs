@@ -219,6 +219,8 @@ pub struct ProductRow {
     pub channel_ids: Json<Vec<ChannelId>>,
     pub tax_class_id: TaxClassId,
     pub metadata: Json<Document>,
+    pub sort_title: String,
+    pub search_text: String,
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -18,7 +18,7 @@ pub use model::{
     StockLevel, StockReason, UpdateLocation,
 };
 pub use promises::{allocate, deallocate, hold, release};
-pub use queries::{Count, set_backorderable, set_counts};
+pub use queries::{set_backorderable, set_on_hand};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::Page;

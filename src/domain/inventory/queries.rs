@@ -224,6 +224,21 @@ pub fn set_counts(tx: &mut Tx<'_>, before: &[StockLevel], counts: &[Count], acto
     set_backorderable(tx, new)
 }
 
+/// Sets units on hand, whatever they were. At most four statements. Refused by the database when more is promised.
+pub fn set_on_hand(tx: &mut Tx<'_>, stock: &[(VariantId, LocationId, i64)], reason: StockReason) -> Result<()> {
+    if stock.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = stock.iter().map(|(variant, location, _)| (*variant, *location)).collect();
+    let before = lock_levels(tx, &keys)?;
+    let counts: Vec<Count> = stock
+        .iter()
+        .map(|&(variant_id, location_id, on_hand)| Count { variant_id, location_id, on_hand, reason })
+        .collect();
+    let actor = tx.actor().name();
+    set_counts(tx, &before, &counts, &actor)
+}
+
 /// Brings the levels of these variants in line with their stock policy: what may be ordered back may be promised at the
 /// first of their locations, once.
 pub fn set_backorderable(tx: &mut Tx<'_>, variants: impl Iterator<Item = VariantId>) -> Result<()> {

@@ -1,0 +1,337 @@
+//! What a channel shows: looking it up, and keeping it in line with what it follows from.
+
+use diesel::sql_types::{BigInt, Text};
+
+use super::model::{Availability, PriceRange, Product, ProductRow, ProductSort, ProductStatus, ProductVariant, StockPolicy};
+use super::queries::{PRODUCT, ProductSql, VariantInChannel, variants_in_channel};
+use super::{ListProducts, attributes};
+use crate::context::{Changed, Topic, Tx};
+use crate::kernel::ids::{ChannelId, ProductId, VariantId};
+use crate::kernel::page::{PageRequest, Position, SortKey};
+use crate::kernel::{Batch, Checks, Currency, Money, Page, Param, Result};
+use crate::params;
+
+/// Through whose eyes a product is seen.
+#[derive(Clone, Copy)]
+pub struct View {
+    /// The channel and currency of its prices.
+    pub channel: Option<(ChannelId, Currency)>,
+    /// Whether the caller may know what is none of a shopper's business.
+    pub staff: bool,
+}
+
+/// Finds a product in `view` by a column that is unique.
+pub fn find(tx: &mut Tx<'_>, view: View, column: &str, value: Param) -> Result<Option<Product>> {
+    let text = match view.channel {
+        Some(_) if !view.staff => format!(
+            "SELECT {PRODUCT} FROM products p JOIN listings l ON l.product_id = p.id
+             WHERE p.{column} = ? AND l.channel_id = ? AND l.currency = ?"
+        ),
+        _ => format!("SELECT {PRODUCT} FROM products p WHERE p.{column} = ?"),
+    };
+    let mut params = vec![value];
+    if let (Some((channel, currency)), false) = (view.channel, view.staff) {
+        params.extend(params![channel, currency.as_str()]);
+    }
+    let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
+    Ok(assemble(tx, rows, view)?.pop())
+}
+
+/// Lists products. Two statements, however many there are.
+pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<Product>> {
+    let sort = wishes.sort.unwrap_or(ProductSort::Newest);
+    let listed = view.channel.filter(|_| !view.staff || wishes.channel_id.is_some());
+    check(wishes, listed.is_some(), view.staff)?;
+    let by = Order::of(sort, listed.is_some());
+    let owner = listed.map_or_else(String::new, |(channel, currency)| format!("{channel}{currency}"));
+    let name = format!("products:{owner}:{}", by.text);
+    let page = PageRequest::new(&tx.app().cursors, name, wishes.first, wishes.after.as_deref())?;
+    let statement = Statement::new(wishes, listed, &by, &page, tx.conn.is_postgres());
+    let rows = tx.conn.rows::<(ProductSql, BigInt, Text), (ProductRow, i64, String)>(&statement.text, statement.params)?;
+    page.page(
+        rows,
+        |(product, price, title)| Position {
+            key: match by.key {
+                Key::Price => SortKey::Int(*price),
+                Key::Title => SortKey::Text(title.clone()),
+                Key::Id => SortKey::Id,
+            },
+            id: product.id.uuid(),
+        },
+        |rows| assemble(tx, rows.into_iter().map(|(product, ..)| product).collect(), view),
+    )
+}
+
+fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
+    let priced = wishes.min_price.is_some()
+        || wishes.max_price.is_some()
+        || wishes.in_stock.is_some()
+        || matches!(wishes.sort, Some(ProductSort::Price | ProductSort::PriceDescending));
+    let mut checks = Checks::new();
+    checks
+        .that(
+            listed || !priced,
+            "/channelId",
+            "required",
+            "Prices and stock are a channel's; name one to filter or sort by them.",
+        )
+        .that(
+            wishes.status.is_none() || (staff && !listed),
+            "/status",
+            "not_here",
+            "What a channel shows is always active; only staff may ask for a status, and without a channel.",
+        )
+        .that(
+            wishes.text.as_ref().is_none_or(|t| (1..=200).contains(&t.trim().chars().count())),
+            "/text",
+            "invalid_text",
+            "Must have 1 to 200 characters.",
+        )
+        .that(
+            wishes.attribute.as_ref().is_none_or(|a| a.len() <= 10),
+            "/attribute",
+            "too_many",
+            "At most 10 attributes.",
+        );
+    for (i, attribute) in wishes.attribute.iter().flatten().enumerate() {
+        let good = attribute.split_once(':').is_some_and(|(name, _)| !name.is_empty() && !name.contains('"'));
+        checks.that(good, format!("/attribute/{i}"), "invalid_attribute", "Must be name:value.");
+    }
+    checks.done()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Id,
+    Title,
+    Price,
+}
+
+struct Order {
+    key: Key,
+    column: &'static str,
+    descending: bool,
+    text: String,
+}
+
+impl Order {
+    fn of(sort: ProductSort, listed: bool) -> Self {
+        let id = if listed { "l.product_id" } else { "p.id" };
+        let title = if listed { "l.sort_title" } else { "p.sort_title" };
+        let (key, column, descending) = match sort {
+            ProductSort::Newest => (Key::Id, id, true),
+            ProductSort::Oldest => (Key::Id, id, false),
+            ProductSort::Title => (Key::Title, title, false),
+            ProductSort::TitleDescending => (Key::Title, title, true),
+            ProductSort::Price => (Key::Price, "l.min_price", false),
+            ProductSort::PriceDescending => (Key::Price, "l.min_price", true),
+        };
+        let direction = if descending { "DESC" } else { "ASC" };
+        let text = match key {
+            Key::Id => format!("{id} {direction}"),
+            _ => format!("{column} {direction}, {id} {direction}"),
+        };
+        Self { key, column, descending, text }
+    }
+}
+
+struct Statement {
+    text: String,
+    params: Vec<Param>,
+}
+
+impl Statement {
+    fn new(
+        wishes: &ListProducts,
+        listed: Option<(ChannelId, Currency)>,
+        by: &Order,
+        page: &PageRequest,
+        postgres: bool,
+    ) -> Self {
+        let (from, id) = match listed {
+            Some(_) => ("listings l JOIN products p ON p.id = l.product_id", "l.product_id"),
+            None => ("products p", "p.id"),
+        };
+        let (price, title) = if listed.is_some() { ("l.min_price", "l.sort_title") } else { ("0", "p.sort_title") };
+        let mut it = Self {
+            text: format!("SELECT {PRODUCT}, CAST({price} AS bigint), {title} FROM {from} WHERE true"),
+            params: Vec::new(),
+        };
+        if let Some((channel, currency)) = listed {
+            it.and("l.channel_id = ? AND l.currency = ?", params![channel, currency.as_str()]);
+        }
+        if let Some(status) = wishes.status {
+            it.and("p.status = ?", params![status]);
+        }
+        if let Some(category) = wishes.category {
+            let text = format!(
+                "EXISTS (SELECT 1 FROM product_categories c WHERE c.category_id = ? AND c.product_id = {id})"
+            );
+            it.and(&text, params![category]);
+        }
+        if let Some(min) = wishes.min_price {
+            it.and("l.max_price >= ?", params![min]);
+        }
+        if let Some(max) = wishes.max_price {
+            it.and("l.min_price <= ?", params![max]);
+        }
+        if let Some(in_stock) = wishes.in_stock {
+            it.and("l.in_stock = ?", params![in_stock]);
+        }
+        for word in wishes.text.as_deref().unwrap_or_default().to_lowercase().split_whitespace() {
+            let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            it.and("p.search_text LIKE ? ESCAPE '\\'", params![format!("%{escaped}%")]);
+        }
+        for (name, value) in wishes.attribute.iter().flatten().filter_map(|a| a.split_once(':')) {
+            it.attribute(name, attributes::value(value), postgres);
+        }
+        it.after(by, id, page);
+        it.text.push_str(&format!(" ORDER BY {} LIMIT ?", by.text));
+        it.params.extend(params![page.fetch()]);
+        it
+    }
+
+    fn and(&mut self, condition: &str, params: Vec<Param>) {
+        self.text.push_str(" AND ");
+        self.text.push_str(condition);
+        self.params.extend(params);
+    }
+
+    fn attribute(&mut self, name: &str, value: serde_json::Value, postgres: bool) {
+        if postgres {
+            let wanted = serde_json::json!({ name: value }).to_string();
+            return self.and("p.attributes @> CAST(? AS jsonb)", params![wanted]);
+        }
+        let value = match value {
+            serde_json::Value::Bool(truth) => Param::from(i64::from(truth)),
+            serde_json::Value::Number(number) => Param::from(number.as_i64()),
+            other => Param::from(other.as_str().unwrap_or_default()),
+        };
+        self.and("json_extract(p.attributes, ?) = ?", vec![format!("$.\"{name}\"").into(), value]);
+    }
+
+    fn after(&mut self, by: &Order, id: &str, page: &PageRequest) {
+        let Some(after) = &page.after else { return };
+        let sign = if by.descending { "<" } else { ">" };
+        let key: Param = match &after.key {
+            SortKey::Int(value) => (*value).into(),
+            SortKey::Text(value) => value.as_str().into(),
+            SortKey::Id => return self.and(&format!("{id} {sign} ?"), params![after.id]),
+        };
+        self.and(&format!("({}, {id}) {sign} (?, ?)", by.column), vec![key, after.id.into()]);
+    }
+}
+
+/// Makes products of their rows, with their variants, prices and stock. One statement, however many there are.
+pub fn assemble(tx: &mut Tx<'_>, rows: Vec<ProductRow>, view: View) -> Result<Vec<Product>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut variants = variants_in_channel(tx, rows.iter().map(|p| p.id), view.channel)?;
+    let mut products: Vec<Product> = Vec::with_capacity(rows.len());
+    for row in rows {
+        // Sorted by product, so that a product's variants stand together.
+        let start = variants.partition_point(|v| v.0.product_id < row.id);
+        let end = variants.partition_point(|v| v.0.product_id <= row.id);
+        products.push(product(row, variants.drain(start..end), view));
+    }
+    Ok(products)
+}
+
+fn product(row: ProductRow, variants: impl Iterator<Item = VariantInChannel>, view: View) -> Product {
+    let currency = view.channel.map(|(_, currency)| currency);
+    let mut range: Option<(i64, i64)> = None;
+    let variants: Vec<ProductVariant> = variants
+        // What has no price in a channel is not sold there.
+        .filter(|v| view.staff || v.1.is_some())
+        .map(|(row, price, compare_at, promisable, on_hand)| {
+            if let Some(price) = price {
+                range = Some(range.map_or((price, price), |(min, max)| (min.min(price), max.max(price))));
+            }
+            let money = |amount: Option<i64>| Some(Money { amount: amount?, currency: currency? });
+            let tracked = row.stock_policy != StockPolicy::Untracked;
+            ProductVariant {
+                id: row.id,
+                product_id: row.product_id,
+                sku: row.sku,
+                barcode: row.barcode,
+                title: row.title,
+                option_values: row.option_values.0,
+                weight_grams: row.weight_grams,
+                requires_shipping: row.requires_shipping,
+                stock_policy: row.stock_policy,
+                backorder_limit: row.backorder_limit,
+                price: money(price),
+                compare_at_price: money(compare_at),
+                availability: availability(tracked, promisable, on_hand),
+                available_quantity: (view.staff && tracked).then_some(promisable),
+                metadata: row.metadata.0,
+            }
+        })
+        .collect();
+    let own = view.channel.map(|(channel, _)| channel);
+    Product {
+        id: row.id,
+        handle: row.handle,
+        title: row.title,
+        description: row.description,
+        status: row.status,
+        kind: row.kind,
+        options: row.options.0,
+        attributes: row.attributes.0,
+        media: row.media.0,
+        category_ids: row.category_ids.0,
+        channel_ids: row.channel_ids.0.into_iter().filter(|c| view.staff || Some(*c) == own).collect(),
+        tax_class_id: row.tax_class_id,
+        metadata: row.metadata.0,
+        price_range: range.zip(currency).map(|((min, max), currency)| PriceRange {
+            min: Money { amount: min, currency },
+            max: Money { amount: max, currency },
+        }),
+        variants,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+fn availability(tracked: bool, promisable: i64, on_hand: i64) -> Availability {
+    match (tracked, promisable, on_hand) {
+        (false, ..) => Availability::InStock,
+        (true, _, on_hand) if on_hand > 0 => Availability::InStock,
+        (true, promisable, _) if promisable > 0 => Availability::Backorder,
+        _ => Availability::OutOfStock,
+    }
+}
+
+/// Brings listings in line with the products, prices and stock that a transaction changed. Three statements.
+pub fn derive(tx: &mut Tx<'_>, changed: &Changed) -> Result<()> {
+    let mut products = changed.products.clone();
+    if !changed.variants.is_empty() {
+        let variants = Batch::ids(changed.variants.iter().copied().map(VariantId::uuid));
+        products.extend(tx.conn.rows::<crate::kernel::column::Id, ProductId>(
+            "SELECT DISTINCT v.product_id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
+            params![variants],
+        )?);
+    }
+    let ids = || Batch::ids(products.iter().copied().map(ProductId::uuid));
+    tx.conn.execute("DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x)", params![ids()])?;
+    tx.conn.execute(
+        "INSERT INTO listings (channel_id, currency, product_id, sort_title, search_text, min_price, max_price, in_stock,
+             published_at)
+         SELECT pub.channel_id, pr.currency, p.id, p.sort_title, p.search_text, min(pr.amount), max(pr.amount),
+             max(CASE WHEN v.stock_policy = 'untracked' OR EXISTS (
+                     SELECT 1 FROM stock_levels l JOIN locations o ON o.id = l.location_id
+                     WHERE l.variant_id = v.id AND o.active AND l.on_hand + l.backorderable - l.held - l.allocated > 0)
+                 THEN 1 ELSE 0 END) = 1,
+             pub.published_at
+         FROM products p JOIN publications pub ON pub.product_id = p.id
+         JOIN product_variants v ON v.product_id = p.id
+         JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = pub.channel_id
+         WHERE p.status = ? AND p.id IN (SELECT x.id FROM ? AS x)
+         GROUP BY pub.channel_id, pr.currency, p.id, p.sort_title, p.search_text, pub.published_at",
+        params![ProductStatus::Active, ids()],
+    )?;
+    tx.touch(Topic::Catalog);
+    Ok(())
+}

@@ -1,0 +1,526 @@
+//! Creating or changing many products at once, found by handles and SKUs: the way in for imports and for partners.
+//!
+//! A row that cannot be used is refused by itself and says why; the others are written. Whatever the number of rows, the
+//! number of statements is the same. What a row does not say keeps its value; what has not changed is not written.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::model::{
+    BulkUpsertProducts, NewMedia, NewOption, NewOptionValue, NewVariant, ProductKind, ProductRow, ProductStatus, StockPolicy,
+    VariantRow,
+};
+use super::{categories, draft, queries};
+use crate::context::Tx;
+use crate::domain::channels::{Channel, Channels};
+use crate::domain::inventory::{self, Locations, StockReason};
+use crate::domain::pricing::{self, PriceRow};
+use crate::domain::tax::Taxes;
+use crate::kernel::ids::{CategoryId, LocationId, ProductId, TaxClassId, VariantId};
+use crate::kernel::money::Minor;
+use crate::kernel::{Checks, Currency, Document, FieldError, Json, Result, Timestamp};
+use crate::operation::{Mutation, Output};
+use crate::{choice, input, output};
+
+/// The most products of a request.
+pub const MAX_ROWS: usize = 100;
+/// The most units a count may say.
+const MAX_UNITS: i64 = 1_000_000_000;
+
+input! {
+    /// Takes a product out of sale for good.
+    ArchiveProduct {
+        /// The product.
+        id: ProductId,
+        /// The version it must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+    }
+    /// A product with its variants, prices and stock; everything it refers to is named by its handle.
+    UpsertProduct {
+        /// Its name in URLs; finds the product.
+        handle: String,
+        /// Its name for people; needed for a new product.
+        title: Option<String>,
+        /// What it is.
+        description: Option<String>,
+        /// `active` for a new product when left out.
+        status: Option<ProductStatus>,
+        /// `physical` for a new product when left out; a product's kind does not change.
+        kind: Option<ProductKind>,
+        /// In what its variants differ.
+        options: Option<Vec<NewOption>>,
+        /// Named facts.
+        attributes: Option<Document>,
+        /// Pictures and other media.
+        media: Option<Vec<NewMedia>>,
+        /// Handles of the categories it stands in.
+        categories: Option<Vec<String>>,
+        /// Handle of its tax class; `standard` for a new product when left out.
+        tax_class: Option<String>,
+        /// Free data of the shop's own.
+        metadata: Option<Document>,
+        /// Handles of the channels it is published in.
+        channels: Option<Vec<String>>,
+        /// Its variants, found by SKU; those not named stay as they are.
+        variants: Vec<UpsertVariant>,
+    }
+    /// A variant of a product to be created or changed.
+    UpsertVariant {
+        /// Finds the variant.
+        sku: String,
+        /// Its barcode.
+        barcode: Option<String>,
+        /// Its value of each option: `{"Size": "M"}`.
+        options: Option<Document>,
+        /// Grams.
+        weight_grams: Option<i64>,
+        /// Whether it must be sent.
+        requires_shipping: Option<bool>,
+        /// What happens when there is no more.
+        stock_policy: Option<StockPolicy>,
+        /// How many may be sold beyond those on hand.
+        backorder_limit: Option<i64>,
+        /// Free data of the shop's own.
+        metadata: Option<Document>,
+        /// Its prices; those not named stay.
+        #[serde(default)]
+        #[graphql(default)]
+        prices: Vec<UpsertPrice>,
+        /// Units on hand; locations not named stay.
+        #[serde(default)]
+        #[graphql(default)]
+        stock: Vec<UpsertStock>,
+    }
+    /// A price to be set.
+    UpsertPrice {
+        /// Handle of the channel.
+        channel: String,
+        /// The channel's own when left out.
+        currency: Option<Currency>,
+        /// Minor units.
+        amount: Minor,
+        /// A higher price to compare with, in minor units.
+        compare_at_amount: Option<Minor>,
+    }
+    /// Stock to be set.
+    UpsertStock {
+        /// Handle of the location.
+        location: String,
+        /// Units that are there.
+        on_hand: i64,
+    }
+}
+
+choice! {
+    /// What became of a row.
+    Outcome {
+        /// There was no such product.
+        Created = "created",
+        /// The product is now as the row says.
+        Updated = "updated",
+        /// Nothing was written; `errors` says why.
+        Refused = "refused",
+    }
+}
+
+output! {
+    /// What became of each row.
+    UpsertReport {
+        /// How many products were created.
+        created: i64,
+        /// How many were changed or were already as the row says.
+        updated: i64,
+        /// How many rows were refused.
+        refused: i64,
+        /// A report for each row, in the order of the request.
+        rows: Vec<UpsertRow>,
+    }
+    /// What became of a row.
+    UpsertRow {
+        /// The handle it names.
+        handle: String,
+        /// What became of it.
+        outcome: Outcome,
+        /// The product.
+        #[schema(required = true)]
+        product_id: Option<ProductId>,
+        /// Why it was refused.
+        errors: Vec<RowError>,
+    }
+    /// Why a row was refused.
+    RowError {
+        /// The field within the request, as `/products/3/variants/0/sku`.
+        pointer: String,
+        /// What is wrong with it, for a program.
+        code: String,
+        /// What is wrong with it, for a person.
+        message: String,
+    }
+}
+
+impl Output for UpsertReport {}
+
+impl Mutation for BulkUpsertProducts {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<UpsertReport> {
+        let mut checks = Checks::new();
+        checks.count("/products", self.products.len(), MAX_ROWS);
+        checks.done()?;
+        let known = Known::load(tx, &self.products)?;
+        let mut plan = Plan::default();
+        let mut rows = Vec::with_capacity(self.products.len());
+        for (i, product) in self.products.iter().enumerate() {
+            rows.push(plan.add(&known, product, &format!("/products/{i}"), tx.now));
+        }
+        plan.write(tx)?;
+        let count = |outcome| i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX);
+        Ok(UpsertReport {
+            created: count(Outcome::Created),
+            updated: count(Outcome::Updated),
+            refused: count(Outcome::Refused),
+            rows,
+        })
+    }
+}
+
+/// What there is already of everything that the rows name.
+struct Known {
+    products: HashMap<String, ProductRow>,
+    variants: HashMap<ProductId, Vec<VariantRow>>,
+    skus: HashMap<String, ProductId>,
+    categories: HashMap<String, CategoryId>,
+    channels: Vec<Arc<Channel>>,
+    locations: HashMap<String, LocationId>,
+    taxes: Arc<Taxes>,
+}
+
+impl Known {
+    fn load(tx: &mut Tx<'_>, rows: &[UpsertProduct]) -> Result<Self> {
+        let products: HashMap<String, ProductRow> =
+            queries::find_many_by_handle(tx, rows.iter().map(|r| r.handle.as_str()))?
+                .into_iter()
+                .map(|p| (p.handle.clone(), p))
+                .collect();
+        let mut variants: HashMap<ProductId, Vec<VariantRow>> = HashMap::new();
+        if !products.is_empty() {
+            for variant in queries::variants_of(tx, products.values().map(|p| p.id))? {
+                variants.entry(variant.product_id).or_default().push(variant);
+            }
+        }
+        let named = rows.iter().flat_map(|r| r.variants.iter().map(|v| v.sku.as_str()));
+        let skus = queries::variants_by_sku(tx, named)?.into_iter().map(|v| (v.sku, v.product_id)).collect();
+        let named = rows.iter().any(|r| r.categories.as_ref().is_some_and(|c| !c.is_empty()));
+        Ok(Self {
+            products,
+            variants,
+            skus,
+            categories: if named { categories::by_handle(tx)? } else { HashMap::new() },
+            channels: Channels::all(tx)?,
+            locations: Locations::all(tx)?.iter().map(|l| (l.handle.clone(), l.id)).collect(),
+            taxes: tx.app().kept::<Taxes>()?,
+        })
+    }
+}
+
+/// Everything that is to be written.
+#[derive(Default)]
+struct Plan {
+    products: Vec<ProductRow>,
+    variants: Vec<VariantRow>,
+    prices: Vec<PriceRow>,
+    stock: Vec<(VariantId, LocationId, i64)>,
+    handles: HashSet<String>,
+    skus: HashSet<String>,
+}
+
+impl Plan {
+    /// Adds a row, or says why it cannot be used.
+    fn add(&mut self, known: &Known, row: &UpsertProduct, at: &str, now: Timestamp) -> UpsertRow {
+        let mut checks = Checks::new();
+        let draft = Draft::new(known, row, at, now, &mut checks);
+        checks.that(
+            !self.handles.contains(&row.handle),
+            format!("{at}/handle"),
+            "duplicate",
+            "This product stands in the request twice.",
+        );
+        for (i, variant) in row.variants.iter().enumerate() {
+            let taken = known.skus.get(&variant.sku).is_some_and(|owner| *owner != draft.product.id);
+            let message = format!("The SKU {} is another product's.", variant.sku);
+            checks.that(!taken && !self.skus.contains(&variant.sku), format!("{at}/variants/{i}/sku"), "taken", message);
+        }
+        if let Err(error) = checks.done() {
+            let errors = error.fields.into_iter().map(RowError::from).collect();
+            return UpsertRow { handle: row.handle.clone(), outcome: Outcome::Refused, product_id: None, errors };
+        }
+        self.handles.insert(row.handle.clone());
+        self.skus.extend(row.variants.iter().map(|v| v.sku.clone()));
+        let (outcome, product_id) = (draft.outcome, Some(draft.product.id));
+        self.products.push(draft.product);
+        self.variants.extend(draft.variants);
+        self.prices.extend(draft.prices);
+        self.stock.extend(draft.stock);
+        UpsertRow { handle: row.handle.clone(), outcome, product_id, errors: Vec::new() }
+    }
+
+    fn write(self, tx: &mut Tx<'_>) -> Result<()> {
+        if self.products.is_empty() {
+            return Ok(());
+        }
+        queries::save_products(tx, &self.products)?;
+        queries::save_variants(tx, &self.variants)?;
+        let categories: Vec<_> = self.products.iter().map(|p| (p.id, p.category_ids.0.clone())).collect();
+        queries::set_categories(tx, &categories)?;
+        let channels: Vec<_> = self.products.iter().map(|p| (p.id, p.channel_ids.0.clone())).collect();
+        queries::set_publications(tx, &channels)?;
+        pricing::upsert(tx, &self.prices)?;
+        inventory::set_on_hand(tx, &self.stock, StockReason::Import)?;
+        tx.changed().products.extend(self.products.iter().map(|p| p.id));
+        Ok(())
+    }
+}
+
+/// A row made into what the database will have.
+struct Draft {
+    outcome: Outcome,
+    product: ProductRow,
+    variants: Vec<VariantRow>,
+    prices: Vec<PriceRow>,
+    stock: Vec<(VariantId, LocationId, i64)>,
+}
+
+impl Draft {
+    fn new(known: &Known, row: &UpsertProduct, at: &str, now: Timestamp, checks: &mut Checks) -> Self {
+        let old = known.products.get(&row.handle);
+        let tax_class_id = tax_class(known, row, old, at, checks);
+        let base = old.cloned().unwrap_or_else(|| ProductRow {
+            handle: row.handle.clone(),
+            title: row.handle.clone(),
+            status: ProductStatus::Active,
+            kind: row.kind.unwrap_or(ProductKind::Physical),
+            ..draft::blank(ProductId::new(), now, tax_class_id)
+        });
+        checks.that(
+            old.is_some() || row.title.is_some(),
+            format!("{at}/title"),
+            "required",
+            "A new product needs a title.",
+        );
+        checks.that(
+            row.kind.is_none_or(|kind| kind == base.kind),
+            format!("{at}/kind"),
+            "fixed",
+            "A product's kind does not change.",
+        );
+        let mut product = ProductRow {
+            title: row.title.clone().unwrap_or(base.title),
+            description: row.description.clone().unwrap_or(base.description),
+            status: row.status.unwrap_or(base.status),
+            options: row.options.as_deref().map_or(base.options, draft::options),
+            attributes: row.attributes.clone().map_or(base.attributes, Json),
+            media: row.media.as_deref().map_or(base.media, draft::media),
+            category_ids: row.categories.as_ref().map_or(base.category_ids, |handles| {
+                Json(resolve(handles, &format!("{at}/categories"), "category", checks, |h| {
+                    known.categories.get(h).copied()
+                }))
+            }),
+            channel_ids: row.channels.as_ref().map_or(base.channel_ids, |handles| {
+                Json(resolve(handles, &format!("{at}/channels"), "channel", checks, |h| {
+                    channel(known, h).map(|c| c.id)
+                }))
+            }),
+            metadata: row.metadata.clone().map_or(base.metadata, Json),
+            tax_class_id,
+            version: base.version + 1,
+            updated_at: now,
+            ..base
+        };
+        let existing = known.variants.get(&product.id).map_or(&[][..], Vec::as_slice);
+        let mut all = existing.to_vec();
+        let (mut prices, mut stock, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, new) in row.variants.iter().enumerate() {
+            let at = format!("{at}/variants/{i}");
+            let place = all.iter().position(|v| v.sku == new.sku);
+            let variant = variant(&product, new, place.and_then(|p| all.get(p)), all.len(), now);
+            check_parts(known, new, &variant, &at, checks, &mut prices, &mut stock);
+            written.push(variant.clone());
+            match place.and_then(|p| all.get_mut(p)) {
+                Some(slot) => *slot = variant,
+                None => all.push(variant),
+            }
+        }
+        let skus: HashSet<&str> = row.variants.iter().map(|v| v.sku.as_str()).collect();
+        checks.that(
+            skus.len() == row.variants.len(),
+            format!("{at}/variants"),
+            "duplicate",
+            "A SKU stands twice.",
+        );
+        draft::index(&mut product, all.iter().map(|v| v.sku.as_str()));
+        draft::check_product(checks, at, &product);
+        draft::check_variants(checks, &format!("{at}/variants"), &product.options, &all);
+        let outcome = if old.is_some() { Outcome::Updated } else { Outcome::Created };
+        Self { outcome, product, variants: written, prices, stock }
+    }
+}
+
+fn variant(
+    product: &ProductRow,
+    new: &UpsertVariant,
+    old: Option<&VariantRow>,
+    position: usize,
+    now: Timestamp,
+) -> VariantRow {
+    let values: Vec<NewOptionValue> = new
+        .options
+        .iter()
+        .flat_map(|options| &options.0)
+        .map(|(name, value)| NewOptionValue {
+            name: name.clone(),
+            value: value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned),
+        })
+        .collect();
+    let Some(old) = old else {
+        let fresh = NewVariant {
+            sku: new.sku.clone(),
+            barcode: new.barcode.clone(),
+            option_values: values,
+            weight_grams: new.weight_grams,
+            requires_shipping: new.requires_shipping,
+            stock_policy: new.stock_policy,
+            backorder_limit: new.backorder_limit,
+            metadata: new.metadata.clone(),
+        };
+        return draft::variant_row(product, &fresh, VariantId::new(), position, now);
+    };
+    let option_values = match &new.options {
+        Some(_) => Json(draft::ordered(&product.options, &values)),
+        None => old.option_values.clone(),
+    };
+    let stock_policy = new.stock_policy.unwrap_or(old.stock_policy);
+    VariantRow {
+        barcode: new.barcode.clone().or_else(|| old.barcode.clone()),
+        title: draft::title(&option_values),
+        option_values,
+        weight_grams: new.weight_grams.unwrap_or(old.weight_grams),
+        requires_shipping: new.requires_shipping.unwrap_or(old.requires_shipping),
+        stock_policy,
+        backorder_limit: new
+            .backorder_limit
+            .or(old.backorder_limit.filter(|_| stock_policy == StockPolicy::Backorder)),
+        metadata: new.metadata.clone().map_or_else(|| old.metadata.clone(), Json),
+        version: old.version + 1,
+        updated_at: now,
+        ..old.clone()
+    }
+}
+
+/// A variant's prices and stock, checked.
+fn check_parts(
+    known: &Known,
+    new: &UpsertVariant,
+    variant: &VariantRow,
+    at: &str,
+    checks: &mut Checks,
+    prices: &mut Vec<PriceRow>,
+    stock: &mut Vec<(VariantId, LocationId, i64)>,
+) {
+    for (i, price) in new.prices.iter().enumerate() {
+        let at = format!("{at}/prices/{i}");
+        let compare_at = price.compare_at_amount.map(|a| a.0);
+        pricing::check_price(checks, &at, price.amount.0, compare_at);
+        let Some(channel) = channel(known, &price.channel) else {
+            let message = format!("There is no channel {}.", price.channel);
+            checks.that(false, format!("{at}/channel"), "unknown_channel", message);
+            continue;
+        };
+        match channel.currency_or_default(price.currency, "") {
+            Err(error) => {
+                checks.that(false, format!("{at}/currency"), "currency_not_sold", error.detail);
+            }
+            Ok(currency) => {
+                let twice = prices.iter().any(|p| {
+                    (p.variant_id, p.channel_id, p.currency) == (variant.id, channel.id, currency)
+                });
+                checks.that(!twice, at, "duplicate", "This price stands twice.");
+                prices.push(PriceRow {
+                    variant_id: variant.id,
+                    channel_id: channel.id,
+                    currency,
+                    amount: price.amount.0,
+                    compare_at,
+                });
+            }
+        }
+    }
+    let tracked = variant.stock_policy != StockPolicy::Untracked;
+    checks.that(
+        tracked || new.stock.is_empty(),
+        format!("{at}/stock"),
+        "untracked",
+        "The stock of this variant is not tracked.",
+    );
+    for (i, level) in new.stock.iter().enumerate() {
+        let at = format!("{at}/stock/{i}");
+        checks.range(format!("{at}/onHand"), level.on_hand, 0, MAX_UNITS);
+        match known.locations.get(&level.location) {
+            None => {
+                let message = format!("There is no location {}.", level.location);
+                checks.that(false, format!("{at}/location"), "unknown_location", message);
+            }
+            Some(location) => {
+                let twice = stock.iter().any(|(v, l, _)| (*v, *l) == (variant.id, *location));
+                checks.that(!twice, at, "duplicate", "This location stands twice.");
+                stock.push((variant.id, *location, level.on_hand));
+            }
+        }
+    }
+}
+
+fn tax_class(
+    known: &Known,
+    row: &UpsertProduct,
+    old: Option<&ProductRow>,
+    at: &str,
+    checks: &mut Checks,
+) -> TaxClassId {
+    if let (None, Some(old)) = (&row.tax_class, old) {
+        return old.tax_class_id;
+    }
+    let handle = row.tax_class.as_deref().unwrap_or("standard");
+    let found = known.taxes.class(handle);
+    let message = format!("There is no tax class {handle}.");
+    checks.that(found.is_some(), format!("{at}/taxClass"), "unknown_tax_class", message);
+    // A made-up one goes no further than the refusal.
+    found.unwrap_or_else(TaxClassId::new)
+}
+
+fn channel<'a>(known: &'a Known, handle: &str) -> Option<&'a Arc<Channel>> {
+    known.channels.iter().find(|c| c.handle == handle)
+}
+
+fn resolve<T: PartialEq>(
+    handles: &[String],
+    at: &str,
+    what: &str,
+    checks: &mut Checks,
+    find: impl Fn(&str) -> Option<T>,
+) -> Vec<T> {
+    let mut found = Vec::with_capacity(handles.len());
+    for (i, handle) in handles.iter().enumerate() {
+        match find(handle) {
+            Some(id) if !found.contains(&id) => found.push(id),
+            Some(_) => {}
+            None => {
+                let message = format!("There is no {what} {handle}.");
+                checks.that(false, format!("{at}/{i}"), "unknown", message);
+            }
+        }
+    }
+    found
+}
+
+impl From<FieldError> for RowError {
+    fn from(error: FieldError) -> Self {
+        Self { pointer: error.pointer, code: error.code.to_owned(), message: error.message }
+    }
+}
