@@ -8,7 +8,7 @@ use crate::api::server::Registries;
 use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
-use crate::domain::{channels, identity, shipping, tax};
+use crate::domain::{catalog, channels, identity, inventory, pricing, shipping, tax};
 use crate::jobs::{Jobs, Worker};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
@@ -21,7 +21,10 @@ pub fn registry<D: Door>() -> Registry<D> {
     channels::register(&mut registry);
     identity::register(&mut registry);
     tax::register(&mut registry);
+    pricing::register(&mut registry);
+    inventory::register(&mut registry);
     shipping::register(&mut registry);
+    catalog::register(&mut registry);
     registry
 }
 

@@ -17,7 +17,10 @@ pub struct Query(
     channels::ChannelQueries,
     identity::IdentityQueries,
     tax::TaxQueries,
+    pricing::PricingQueries,
+    inventory::InventoryQueries,
     shipping::ShippingQueries,
+    catalog::CatalogQueries,
 );
 
 /// Everything that can be done.
@@ -26,7 +29,10 @@ pub struct Mutation(
     channels::ChannelMutations,
     identity::IdentityMutations,
     tax::TaxMutations,
+    pricing::PricingMutations,
+    inventory::InventoryMutations,
     shipping::ShippingMutations,
+    catalog::CatalogMutations,
 );
 
 /// The schema of this shop.

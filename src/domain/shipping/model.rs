@@ -35,6 +35,7 @@ output! {
         /// Its name for people.
         name: String,
         /// Its countries (ISO 3166-1 alpha-2).
+        #[schema(value_type = Vec<String>)]
         countries: Json<Vec<String>>,
     }
     /// A way of delivery to a zone for a channel.
@@ -56,6 +57,7 @@ output! {
         /// What its rates go by.
         rate_by: ShippingRateBy,
         /// What it costs.
+        #[schema(value_type = Vec<ShippingRate>)]
         rates: Json<Vec<ShippingRate>>,
         /// How many days it takes at least.
         min_days: i64,
@@ -171,13 +173,23 @@ impl Output for ShippingMethod {}
 
 impl From<&NewShippingRate> for ShippingRate {
     fn from(new: &NewShippingRate) -> Self {
-        Self { currency: new.currency, from: new.from, up_to: new.up_to, amount: new.amount }
+        Self {
+            currency: new.currency,
+            from: new.from,
+            up_to: new.up_to,
+            amount: new.amount,
+        }
     }
 }
 
 impl ShippingMethod {
     /// The offer for goods of this weight and total; none where no rate applies.
-    pub fn option(&self, currency: Currency, weight_grams: i64, goods: i64) -> Option<ShippingOption> {
+    pub fn option(
+        &self,
+        currency: Currency,
+        weight_grams: i64,
+        goods: i64,
+    ) -> Option<ShippingOption> {
         let measure = match self.rate_by {
             ShippingRateBy::Weight => weight_grams,
             ShippingRateBy::Value => goods,
@@ -202,19 +214,29 @@ pub struct Shipping {
 
 impl Kept for Shipping {
     fn load(conn: &mut Conn) -> Result<Self> {
-        Ok(Self::new(&queries::all_zones(conn)?, queries::all_methods(conn)?))
+        Ok(Self::new(
+            &queries::all_zones(conn)?,
+            queries::all_methods(conn)?,
+        ))
     }
 }
 
 impl Shipping {
     fn new(zones: &[ShippingZone], methods: Vec<ShippingMethod>) -> Self {
-        let zones: HashMap<ShippingZoneId, &ShippingZone> = zones.iter().map(|z| (z.id, z)).collect();
-        let mut shipping = Self { methods: HashMap::new(), offered: HashMap::new() };
+        let zones: HashMap<ShippingZoneId, &ShippingZone> =
+            zones.iter().map(|z| (z.id, z)).collect();
+        let mut shipping = Self {
+            methods: HashMap::new(),
+            offered: HashMap::new(),
+        };
         for method in methods.into_iter().map(Arc::new) {
             if let (true, Some(zone)) = (method.active, zones.get(&method.zone_id)) {
                 let offered = shipping.offered.entry(method.channel_id).or_default();
                 for country in zone.countries.iter() {
-                    offered.entry(country.clone()).or_default().push(method.clone());
+                    offered
+                        .entry(country.clone())
+                        .or_default()
+                        .push(method.clone());
                 }
             }
             shipping.methods.insert(method.id, method);
@@ -231,10 +253,15 @@ impl Shipping {
         weight_grams: i64,
         goods: i64,
     ) -> Vec<ShippingOption> {
-        let methods = self.offered.get(&channel).and_then(|countries| countries.get(country));
+        let methods = self
+            .offered
+            .get(&channel)
+            .and_then(|countries| countries.get(country));
         let methods = methods.map_or(&[][..], Vec::as_slice);
-        let mut options: Vec<ShippingOption> =
-            methods.iter().filter_map(|m| m.option(currency, weight_grams, goods)).collect();
+        let mut options: Vec<ShippingOption> = methods
+            .iter()
+            .filter_map(|m| m.option(currency, weight_grams, goods))
+            .collect();
         options.sort_by(|a, b| {
             (a.amount.amount, &a.name, a.method_id).cmp(&(b.amount.amount, &b.name, b.method_id))
         });
@@ -270,7 +297,12 @@ mod tests {
             name: name.into(),
             tax_class_id: TaxClassId::new(),
             rate_by: ShippingRateBy::Weight,
-            rates: Json(vec![ShippingRate { currency, from: Minor(0), up_to: None, amount: Minor(amount) }]),
+            rates: Json(vec![ShippingRate {
+                currency,
+                from: Minor(0),
+                up_to: None,
+                amount: Minor(amount),
+            }]),
             min_days: 1,
             max_days: 3,
             active: true,
@@ -286,7 +318,10 @@ mod tests {
         let (here, elsewhere) = (ChannelId::new(), ChannelId::new());
         let (home, europe) = (zone(&["DE"]), zone(&["DE", "AT"]));
         let euro = "EUR".parse().unwrap();
-        let asleep = ShippingMethod { active: false, ..method(&home, here, "Asleep", 0) };
+        let asleep = ShippingMethod {
+            active: false,
+            ..method(&home, here, "Asleep", 0)
+        };
         let asleep_id = asleep.id;
         let shipping = Shipping::new(
             &[home.clone(), europe.clone()],
@@ -298,11 +333,20 @@ mod tests {
                 asleep,
             ],
         );
-        assert_eq!(names(&shipping.options(here, "DE", euro, 0, 0)), ["Bike", "Standard", "Parcel"]);
+        assert_eq!(
+            names(&shipping.options(here, "DE", euro, 0, 0)),
+            ["Bike", "Standard", "Parcel"]
+        );
         assert_eq!(names(&shipping.options(here, "AT", euro, 0, 0)), ["Parcel"]);
-        assert_eq!(names(&shipping.options(elsewhere, "DE", euro, 0, 0)), ["Other"]);
+        assert_eq!(
+            names(&shipping.options(elsewhere, "DE", euro, 0, 0)),
+            ["Other"]
+        );
         assert_eq!(shipping.options(here, "FR", euro, 0, 0), []);
-        assert_eq!(shipping.options(here, "DE", "USD".parse().unwrap(), 0, 0), []);
+        assert_eq!(
+            shipping.options(here, "DE", "USD".parse().unwrap(), 0, 0),
+            []
+        );
         assert!(shipping.method(asleep_id).is_some_and(|m| !m.active));
         assert!(shipping.method(ShippingMethodId::new()).is_none());
     }
@@ -315,8 +359,14 @@ mod tests {
         by_value.rate_by = ShippingRateBy::Value;
         by_value.rates.0[0].from = Minor(5000);
         assert_eq!(by_value.option(euro, 9999, 4999), None);
-        assert_eq!(by_value.option(euro, 0, 5000).map(|o| o.amount.amount), Some(0));
-        let by_weight = ShippingMethod { rate_by: ShippingRateBy::Weight, ..by_value };
+        assert_eq!(
+            by_value.option(euro, 0, 5000).map(|o| o.amount.amount),
+            Some(0)
+        );
+        let by_weight = ShippingMethod {
+            rate_by: ShippingRateBy::Weight,
+            ..by_value
+        };
         assert_eq!(by_weight.option(euro, 4999, 9999), None);
         assert_eq!(by_weight.option(euro, 5000, 0).map(|o| o.min_days), Some(1));
     }

@@ -2,8 +2,8 @@ use std::collections::HashSet;
 
 use super::model::{CreateShippingMethod, CreateShippingZone, UpdateShippingMethod};
 use super::{
-    ListShippingMethods, ListShippingZones, NewShippingRate, ShippingMethod, ShippingRate, ShippingZone,
-    queries, rates,
+    ListShippingMethods, ListShippingZones, NewShippingRate, ShippingMethod, ShippingRate,
+    ShippingZone, queries, rates,
 };
 use crate::context::{Topic, Tx};
 use crate::domain::channels::Channels;
@@ -15,17 +15,41 @@ use crate::operation::{Mutation, Query};
 
 impl Query for ListShippingZones {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<ShippingZone>> {
-        let page = PageRequest::new(&tx.app().cursors, "shipping_zones", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "shipping_zones",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_zones(tx, &page)?;
-        page.page(rows, |z| Position { key: SortKey::Id, id: z.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |z| Position {
+                key: SortKey::Id,
+                id: z.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
 impl Query for ListShippingMethods {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<ShippingMethod>> {
-        let page = PageRequest::new(&tx.app().cursors, "shipping_methods", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "shipping_methods",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_methods(tx, self, &page)?;
-        page.page(rows, |m| Position { key: SortKey::Id, id: m.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |m| Position {
+                key: SortKey::Id,
+                id: m.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
@@ -73,7 +97,8 @@ impl Mutation for CreateShippingMethod {
 impl Mutation for UpdateShippingMethod {
     fn run(&self, tx: &mut Tx<'_>) -> Result<ShippingMethod> {
         queries::lock_method(tx, self.id)?;
-        let old = queries::find_method(tx, self.id)?.ok_or_else(|| Error::not_found("shipping method"))?;
+        let old = queries::find_method(tx, self.id)?
+            .ok_or_else(|| Error::not_found("shipping method"))?;
         let rates = self.rates.clone().map_value(|rates| table(&rates));
         let changed = ShippingMethod {
             name: patch::required(&self.name, old.name.clone(), "/name")?,

@@ -39,9 +39,14 @@ pub fn list_zones(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<ShippingZon
 }
 
 pub fn insert_zone(tx: &mut Tx<'_>, zone: &ShippingZone) -> Result<()> {
-    let inserted = on!(tx.conn, |c| diesel::insert_into(shipping_zones::table).values(zone).execute(c));
+    let inserted = on!(tx.conn, |c| diesel::insert_into(shipping_zones::table)
+        .values(zone)
+        .execute(c));
     inserted.map_err(|error| {
-        handle_taken(error.into(), format!("There is a shipping zone {} already.", zone.handle))
+        handle_taken(
+            error.into(),
+            format!("There is a shipping zone {} already.", zone.handle),
+        )
     })?;
     Ok(())
 }
@@ -86,10 +91,14 @@ pub fn list_methods(
 }
 
 pub fn insert_method(tx: &mut Tx<'_>, method: &ShippingMethod) -> Result<()> {
-    let inserted =
-        on!(tx.conn, |c| diesel::insert_into(shipping_methods::table).values(method).execute(c));
+    let inserted = on!(tx.conn, |c| diesel::insert_into(shipping_methods::table)
+        .values(method)
+        .execute(c));
     inserted.map_err(|error| {
-        let message = format!("The channel has a shipping method {} in this zone already.", method.handle);
+        let message = format!(
+            "The channel has a shipping method {} in this zone already.",
+            method.handle
+        );
         handle_taken(error.into(), message)
     })?;
     Ok(())
@@ -97,12 +106,19 @@ pub fn insert_method(tx: &mut Tx<'_>, method: &ShippingMethod) -> Result<()> {
 
 /// Holds the row until the transaction ends, so that of two changes at once none is lost.
 pub fn lock_method(tx: &mut Tx<'_>, id: ShippingMethodId) -> Result<()> {
-    tx.conn.execute("UPDATE shipping_methods SET active = active WHERE id = ?", params![id.uuid()])?;
+    tx.conn.execute(
+        "UPDATE shipping_methods SET active = active WHERE id = ?",
+        params![id],
+    )?;
     Ok(())
 }
 
 pub fn update_method(tx: &mut Tx<'_>, method: &ShippingMethod) -> Result<()> {
-    on!(tx.conn, |c| diesel::update(shipping_methods::table.find(method.id)).set(method).execute(c))?;
+    on!(tx.conn, |c| diesel::update(
+        shipping_methods::table.find(method.id)
+    )
+    .set(method)
+    .execute(c))?;
     Ok(())
 }
 

@@ -15,10 +15,15 @@ const MOST: i64 = 1_000_000_000_000;
 
 /// The price of something that measures this much.
 pub fn price(rates: &[ShippingRate], currency: Currency, measure: i64) -> Option<Money> {
-    let begun = rates.iter().filter(|r| r.currency == currency && r.from.0 <= measure);
+    let begun = rates
+        .iter()
+        .filter(|r| r.currency == currency && r.from.0 <= measure);
     let rate = begun.max_by_key(|r| r.from)?;
     let within = rate.up_to.is_none_or(|end| measure < end.0);
-    within.then_some(Money { amount: rate.amount.0, currency })
+    within.then_some(Money {
+        amount: rate.amount.0,
+        currency,
+    })
 }
 
 /// Complains about a table that is empty, contradicts itself, or has a currency that is not among `sold`.
@@ -37,7 +42,8 @@ pub fn check(checks: &mut Checks, rates: &[ShippingRate], sold: &[Currency]) {
             .range(at("from"), rate.from.0, 0, MOST)
             .range(at("amount"), rate.amount.0, 0, MOST)
             .that(
-                rate.up_to.is_none_or(|end| rate.from < end && end.0 <= MOST),
+                rate.up_to
+                    .is_none_or(|end| rate.from < end && end.0 <= MOST),
                 at("upTo"),
                 "out_of_range",
                 format!("Must be greater than `from` and at most {MOST}."),
@@ -46,11 +52,16 @@ pub fn check(checks: &mut Checks, rates: &[ShippingRate], sold: &[Currency]) {
                 starts.insert((rate.currency, rate.from), i).is_none(),
                 at("from"),
                 "duplicate",
-                format!("There is a rate in {} from {} already.", rate.currency, rate.from.0),
+                format!(
+                    "There is a rate in {} from {} already.",
+                    rate.currency, rate.from.0
+                ),
             );
     }
     for (i, rate) in rates.iter().enumerate() {
-        let next = starts.keys().find(|(currency, from)| *currency == rate.currency && *from > rate.from);
+        let next = starts
+            .keys()
+            .find(|(currency, from)| *currency == rate.currency && *from > rate.from);
         if let (Some((_, next)), Some(end)) = (next, rate.up_to) {
             checks.that(
                 end <= *next,
@@ -94,8 +105,11 @@ mod tests {
 
     #[test]
     fn the_row_that_begins_last_at_or_below_the_measure_applies() {
-        let rates =
-            [rate("EUR", 1000, None, 690), rate("EUR", 100, None, 490), rate("EUR", 5000, None, 0)];
+        let rates = [
+            rate("EUR", 1000, None, 690),
+            rate("EUR", 100, None, 490),
+            rate("EUR", 5000, None, 0),
+        ];
         assert_eq!(amount(&rates, "EUR", 99), None);
         assert_eq!(amount(&rates, "EUR", 100), Some(490));
         assert_eq!(amount(&rates, "EUR", 999), Some(490));
@@ -106,7 +120,10 @@ mod tests {
 
     #[test]
     fn an_end_is_exclusive_and_leaves_a_gap() {
-        let rates = [rate("EUR", 0, Some(500), 490), rate("EUR", 1000, Some(31_500), 690)];
+        let rates = [
+            rate("EUR", 0, Some(500), 490),
+            rate("EUR", 1000, Some(31_500), 690),
+        ];
         assert_eq!(amount(&rates, "EUR", 499), Some(490));
         assert_eq!(amount(&rates, "EUR", 500), None);
         assert_eq!(amount(&rates, "EUR", 31_499), Some(690));
@@ -124,7 +141,10 @@ mod tests {
 
     #[test]
     fn a_table_that_contradicts_itself_is_refused() {
-        assert_eq!(complaints(&[rate("EUR", 0, Some(500), 490), rate("EUR", 500, None, 690)]), []);
+        assert_eq!(
+            complaints(&[rate("EUR", 0, Some(500), 490), rate("EUR", 500, None, 690)]),
+            []
+        );
         assert_eq!(complaints(&[]), [("/rates".to_owned(), "wrong_count")]);
         let at = |pointer: &str, code| (pointer.to_owned(), code);
         assert_eq!(

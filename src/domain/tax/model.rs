@@ -65,7 +65,7 @@ pub struct TaxZoneRow {
 }
 
 /// A rate as the database has it.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = tax_rates)]
 pub struct TaxRateRow {
     pub id: TaxRateId,
@@ -144,7 +144,10 @@ impl TaxZone {
             name: row.name,
             countries: row.countries.0,
             regions: row.regions.0,
-            rates: rates.into_iter().map(TaxRate::try_from).collect::<Result<_>>()?,
+            rates: rates
+                .into_iter()
+                .map(TaxRate::try_from)
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -173,13 +176,23 @@ impl TryFrom<TaxRateRow> for TaxRate {
 
     fn try_from(row: TaxRateRow) -> Result<Self> {
         let rate = Rate::from_parts_per_million(row.rate_ppm)?;
-        Ok(Self { id: row.id, class_id: row.class_id, name: row.name, rate })
+        Ok(Self {
+            id: row.id,
+            class_id: row.class_id,
+            name: row.name,
+            rate,
+        })
     }
 }
 
 impl From<&NewTaxRate> for TaxRate {
     fn from(new: &NewTaxRate) -> Self {
-        Self { id: TaxRateId::new(), class_id: new.class_id, name: new.name.clone(), rate: new.rate }
+        Self {
+            id: TaxRateId::new(),
+            class_id: new.class_id,
+            name: new.name.clone(),
+            rate: new.rate,
+        }
     }
 }
 
@@ -194,7 +207,10 @@ pub struct Taxes {
 
 impl Kept for Taxes {
     fn load(conn: &mut Conn) -> Result<Self> {
-        Ok(Self::new(&queries::all_classes(conn)?, queries::all_zones(conn)?))
+        Ok(Self::new(
+            &queries::all_classes(conn)?,
+            queries::all_zones(conn)?,
+        ))
     }
 }
 
@@ -208,7 +224,9 @@ impl Taxes {
         };
         for zone in zones {
             for place in places::places(&zone.countries, &zone.regions) {
-                taxes.places.insert(place.code.to_owned(), taxes.zones.len());
+                taxes
+                    .places
+                    .insert(place.code.to_owned(), taxes.zones.len());
             }
             let mut rates: HashMap<TaxClassId, Vec<TaxRate>> = HashMap::new();
             for rate in zone.rates {
@@ -222,8 +240,11 @@ impl Taxes {
     /// What is charged on `class` in this country (`US`) and, if known, region (`US-NY`).
     pub fn rates(&self, country: &str, region: Option<&str>, class: TaxClassId) -> &[TaxRate] {
         let region = region.filter(|r| places::is_within(r, country));
-        let zone = region.and_then(|r| self.places.get(r)).or_else(|| self.places.get(country));
-        zone.and_then(|&zone| self.zones.get(zone)?.get(&class)).map_or(&[], Vec::as_slice)
+        let zone = region
+            .and_then(|r| self.places.get(r))
+            .or_else(|| self.places.get(country));
+        zone.and_then(|&zone| self.zones.get(zone)?.get(&class))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The class with this handle.
@@ -242,7 +263,11 @@ mod tests {
     use super::*;
 
     fn class(handle: &str) -> TaxClass {
-        TaxClass { id: TaxClassId::new(), handle: handle.into(), name: handle.into() }
+        TaxClass {
+            id: TaxClassId::new(),
+            handle: handle.into(),
+            name: handle.into(),
+        }
     }
 
     fn zone(countries: &[&str], regions: &[&str], rates: &[(TaxClassId, &str, &str)]) -> TaxZone {
@@ -264,7 +289,10 @@ mod tests {
     }
 
     fn printed(rates: &[TaxRate]) -> Vec<String> {
-        rates.iter().map(|r| format!("{} {}", r.name, r.rate)).collect()
+        rates
+            .iter()
+            .map(|r| format!("{} {}", r.name, r.rate))
+            .collect()
     }
 
     #[test]
@@ -278,14 +306,23 @@ mod tests {
                 zone(&["CA", "DE"], &[], &[(s, "VAT", "19"), (b, "VAT", "7")]),
             ],
         );
-        assert_eq!(printed(taxes.rates("CA", Some("CA-BC"), s)), ["GST 5", "PST 7"]);
+        assert_eq!(
+            printed(taxes.rates("CA", Some("CA-BC"), s)),
+            ["GST 5", "PST 7"]
+        );
         assert_eq!(printed(taxes.rates("CA", Some("CA-ON"), s)), ["VAT 19"]);
         assert_eq!(printed(taxes.rates("CA", None, s)), ["VAT 19"]);
         assert_eq!(printed(taxes.rates("DE", None, b)), ["VAT 7"]);
-        assert!(taxes.rates("CA", Some("CA-BC"), b).is_empty(), "the region's zone alone counts");
+        assert!(
+            taxes.rates("CA", Some("CA-BC"), b).is_empty(),
+            "the region's zone alone counts"
+        );
         assert!(taxes.rates("FR", None, s).is_empty());
-        assert_eq!(printed(taxes.rates("DE", Some("CA-BC"), s)), ["VAT 19"], "a region of elsewhere");
-        assert!(taxes.rates("CA-BC", None, s).is_empty(), "a region is no country");
+        assert_eq!(
+            printed(taxes.rates("DE", Some("CA-BC"), s)),
+            ["VAT 19"],
+            "a region of elsewhere"
+        );
     }
 
     #[test]

@@ -19,9 +19,21 @@ impl Query for GetTaxClass {
 
 impl Query for ListTaxClasses {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<TaxClass>> {
-        let page = PageRequest::new(&tx.app().cursors, "tax_classes", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "tax_classes",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_classes(tx, &page)?;
-        page.page(rows, |c| Position { key: SortKey::Id, id: c.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |c| Position {
+                key: SortKey::Id,
+                id: c.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
@@ -33,17 +45,35 @@ impl Query for GetTaxZone {
 
 impl Query for ListTaxZones {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<TaxZone>> {
-        let page = PageRequest::new(&tx.app().cursors, "tax_zones", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "tax_zones",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_zones(tx, &page)?;
-        page.page(rows, |z| Position { key: SortKey::Id, id: z.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |z| Position {
+                key: SortKey::Id,
+                id: z.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
 impl Mutation for CreateTaxClass {
     fn run(&self, tx: &mut Tx<'_>) -> Result<TaxClass> {
-        Checks::new().handle("/handle", &self.handle).text("/name", &self.name, 200).done()?;
-        let class =
-            TaxClass { id: TaxClassId::new(), handle: self.handle.clone(), name: self.name.clone() };
+        Checks::new()
+            .handle("/handle", &self.handle)
+            .text("/name", &self.name, 200)
+            .done()?;
+        let class = TaxClass {
+            id: TaxClassId::new(),
+            handle: self.handle.clone(),
+            name: self.name.clone(),
+        };
         queries::insert_class(tx, &class)?;
         tx.touch(Topic::Settings);
         Ok(class)
@@ -72,7 +102,10 @@ impl Mutation for UpdateTaxZone {
     fn run(&self, tx: &mut Tx<'_>) -> Result<TaxZone> {
         queries::lock_zones(tx)?;
         let old = queries::find_zone(tx, self.id)?.ok_or_else(|| Error::not_found("tax zone"))?;
-        let rates = self.rates.clone().map_value(|rates| rates.iter().map(TaxRate::from).collect());
+        let rates = self
+            .rates
+            .clone()
+            .map_value(|rates| rates.iter().map(TaxRate::from).collect());
         let changed = TaxZone {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             countries: patch::required(&self.countries, old.countries.clone(), "/countries")?,
@@ -115,22 +148,37 @@ fn check_places(checks: &mut Checks, zone: &TaxZone) {
     for (i, region) in zone.regions.iter().enumerate() {
         let pointer = format!("/regions/{i}");
         if !places::is_region(region) {
-            checks.that(false, pointer, "invalid_region", "Must be an ISO 3166-2 code, as US-NY.");
+            checks.that(
+                false,
+                pointer,
+                "invalid_region",
+                "Must be an ISO 3166-2 code, as US-NY.",
+            );
             continue;
         }
         checks
             .that(
-                zone.countries.iter().any(|country| places::is_within(region, country)),
+                zone.countries
+                    .iter()
+                    .any(|country| places::is_within(region, country)),
                 &pointer,
                 "country_missing",
                 format!("{region} lies in none of the zone's countries."),
             )
-            .that(seen.insert(region), pointer, "duplicate", format!("{region} stands here twice."));
+            .that(
+                seen.insert(region),
+                pointer,
+                "duplicate",
+                format!("{region} stands here twice."),
+            );
     }
 }
 
 fn check_rates(tx: &mut Tx<'_>, checks: &mut Checks, rates: &[TaxRate]) -> Result<()> {
-    let classes: HashSet<TaxClassId> = queries::all_classes(tx.conn)?.iter().map(|c| c.id).collect();
+    let classes: HashSet<TaxClassId> = queries::all_classes(tx.conn)?
+        .iter()
+        .map(|c| c.id)
+        .collect();
     let mut seen = HashSet::new();
     for (i, rate) in rates.iter().enumerate() {
         checks
@@ -156,7 +204,9 @@ fn refuse_taken(tx: &mut Tx<'_>, zone: &TaxZone) -> Result<()> {
     let others = queries::all_zones(tx.conn)?;
     let mut owners = HashMap::new();
     for other in others.iter().filter(|other| other.id != zone.id) {
-        let codes = places(&other.countries, &other.regions).into_iter().map(|place| place.code);
+        let codes = places(&other.countries, &other.regions)
+            .into_iter()
+            .map(|place| place.code);
         owners.extend(codes.map(|code| (code, other.handle.as_str())));
     }
     let mut taken = Vec::new();

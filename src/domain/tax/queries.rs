@@ -8,16 +8,23 @@ use crate::context::Tx;
 use crate::db::Conn;
 use crate::kernel::ids::{TaxClassId, TaxZoneId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Code, Error, Result};
-use crate::on;
+use crate::kernel::{Batch, Code, Error, Kind, Result};
 use crate::schema::{tax_classes, tax_rates, tax_zones};
+use crate::{on, params};
 
 pub fn all_classes(conn: &mut Conn) -> Result<Vec<TaxClass>> {
-    Ok(on!(conn, |c| tax_classes::table.order(tax_classes::id).select(TaxClass::as_select()).load(c))?)
+    Ok(on!(conn, |c| tax_classes::table
+        .order(tax_classes::id)
+        .select(TaxClass::as_select())
+        .load(c))?)
 }
 
 pub fn find_class(tx: &mut Tx<'_>, id: TaxClassId) -> Result<Option<TaxClass>> {
-    Ok(on!(tx.conn, |c| tax_classes::table.find(id).select(TaxClass::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| tax_classes::table
+        .find(id)
+        .select(TaxClass::as_select())
+        .first(c)
+        .optional())?)
 }
 
 pub fn list_classes(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<TaxClass>> {
@@ -35,20 +42,27 @@ pub fn list_classes(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<TaxClass>
 }
 
 pub fn insert_class(tx: &mut Tx<'_>, class: &TaxClass) -> Result<()> {
-    let inserted = on!(tx.conn, |c| diesel::insert_into(tax_classes::table).values(class).execute(c));
+    let inserted = on!(tx.conn, |c| diesel::insert_into(tax_classes::table)
+        .values(class)
+        .execute(c));
     inserted.map_err(|error| handle_taken(error.into(), "tax class", &class.handle))?;
     Ok(())
 }
 
 pub fn all_zones(conn: &mut Conn) -> Result<Vec<TaxZone>> {
-    let rows: Vec<TaxZoneRow> =
-        on!(&mut *conn, |c| tax_zones::table.order(tax_zones::id).select(TaxZoneRow::as_select()).load(c))?;
+    let rows: Vec<TaxZoneRow> = on!(&mut *conn, |c| tax_zones::table
+        .order(tax_zones::id)
+        .select(TaxZoneRow::as_select())
+        .load(c))?;
     with_rates(conn, rows)
 }
 
 pub fn find_zone(tx: &mut Tx<'_>, id: TaxZoneId) -> Result<Option<TaxZone>> {
-    let row: Option<TaxZoneRow> =
-        on!(tx.conn, |c| tax_zones::table.find(id).select(TaxZoneRow::as_select()).first(c).optional())?;
+    let row: Option<TaxZoneRow> = on!(tx.conn, |c| tax_zones::table
+        .find(id)
+        .select(TaxZoneRow::as_select())
+        .first(c)
+        .optional())?;
     Ok(with_rates(tx.conn, row.into_iter().collect())?.pop())
 }
 
@@ -71,27 +85,58 @@ pub fn list_zones(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<TaxZone>> {
 /// constraint can say it. SQLite has one writer anyway.
 pub fn lock_zones(tx: &mut Tx<'_>) -> Result<()> {
     if tx.conn.is_postgres() {
-        tx.conn.batch("LOCK TABLE tax_zones IN SHARE ROW EXCLUSIVE MODE")?;
+        tx.conn
+            .batch("LOCK TABLE tax_zones IN SHARE ROW EXCLUSIVE MODE")?;
     }
     Ok(())
 }
 
 pub fn insert_zone(tx: &mut Tx<'_>, zone: &TaxZone) -> Result<()> {
     let (row, rates) = zone.rows();
-    let inserted = on!(tx.conn, |c| diesel::insert_into(tax_zones::table).values(&row).execute(c));
+    let inserted = on!(tx.conn, |c| diesel::insert_into(tax_zones::table)
+        .values(&row)
+        .execute(c));
     inserted.map_err(|error| handle_taken(error.into(), "tax zone", &zone.handle))?;
     insert_rates(tx, &rates)
 }
 
 pub fn update_zone(tx: &mut Tx<'_>, zone: &TaxZone) -> Result<()> {
     let (row, rates) = zone.rows();
-    on!(tx.conn, |c| diesel::update(tax_zones::table.find(row.id)).set(&row).execute(c))?;
-    on!(tx.conn, |c| diesel::delete(tax_rates::table.filter(tax_rates::zone_id.eq(row.id))).execute(c))?;
+    on!(tx.conn, |c| diesel::update(tax_zones::table.find(row.id))
+        .set(&row)
+        .execute(c))?;
+    on!(tx.conn, |c| diesel::delete(
+        tax_rates::table.filter(tax_rates::zone_id.eq(row.id))
+    )
+    .execute(c))?;
     insert_rates(tx, &rates)
 }
 
 fn insert_rates(tx: &mut Tx<'_>, rates: &[TaxRateRow]) -> Result<()> {
-    on!(tx.conn, |c| diesel::insert_into(tax_rates::table).values(rates).execute(c))?;
+    let rows = rates.iter().map(|rate| {
+        [
+            rate.id.into(),
+            rate.zone_id.into(),
+            rate.class_id.into(),
+            rate.name.as_str().into(),
+            rate.rate_ppm.into(),
+        ]
+    });
+    let batch = Batch::new(
+        &[
+            ("id", Kind::Id),
+            ("zone_id", Kind::Id),
+            ("class_id", Kind::Id),
+            ("name", Kind::Text),
+            ("rate_ppm", Kind::Int),
+        ],
+        rows,
+    );
+    tx.conn.execute(
+        "INSERT INTO tax_rates (id, zone_id, class_id, name, rate_ppm)
+         SELECT x.id, x.zone_id, x.class_id, x.name, x.rate_ppm FROM ? AS x",
+        params![batch],
+    )?;
     Ok(())
 }
 
