@@ -1,5 +1,6 @@
 //! Wires the application: the only place that knows all domains and providers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sql_types::Binary;
@@ -8,12 +9,14 @@ use crate::api::server::Registries;
 use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
-use crate::domain::{catalog, channels, identity, inventory, pricing, shipping, tax};
-use crate::jobs::{Jobs, Worker};
+use crate::domain::{carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax};
+use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
+use crate::ports::payment::{PaymentProvider, PaymentProviders};
+use crate::providers::{Manual, TestPayments};
 
 /// Every operation, in the order of the domains.
 pub fn registry<D: Door>() -> Registry<D> {
@@ -25,6 +28,9 @@ pub fn registry<D: Door>() -> Registry<D> {
     inventory::register(&mut registry);
     shipping::register(&mut registry);
     catalog::register(&mut registry);
+    carts::register(&mut registry);
+    orders::register(&mut registry);
+    flows::register(&mut registry);
     registry
 }
 
@@ -47,6 +53,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let db = Db::open(&address, config.connection_count())?;
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
+    parts.add(payment_providers(&config));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::listings::derive);
@@ -55,11 +62,30 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     Ok(App::new(config, db, clock, cursors, parts))
 }
 
+fn payment_providers(config: &Config) -> PaymentProviders {
+    let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(Manual)];
+    if config.is_on(config.test_payments) {
+        providers.push(Arc::new(TestPayments::local()));
+        providers.push(Arc::new(TestPayments::remote(Duration::from_millis(50))));
+    }
+    PaymentProviders::new(providers)
+}
+
 /// All background work.
 pub fn jobs() -> Jobs {
     let mut jobs = Jobs::default();
     jobs.every(Duration::from_hours(1), "idempotency.sweep", |cx| async move {
         cx.write(idempotency::sweep).await.map(drop)
+    });
+    jobs.every(Duration::from_secs(15), "checkouts.expire", flows::expire);
+    jobs.every(Duration::from_secs(15), "payments.reconcile", flows::reconcile);
+    jobs.every(Duration::from_secs(1), "events.relay", |cx| async move {
+        relay(&cx, |_, event| {
+            // Nobody subscribes yet; the log says what was announced.
+            tracing::debug!(event = %event.id, kind = event.kind, sequence = event.sequence, "event");
+            Ok(())
+        })
+        .await
     });
     jobs
 }

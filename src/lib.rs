@@ -20,5 +20,7 @@ pub mod domain;
 pub mod jobs;
 pub mod kernel;
 pub mod operation;
+pub mod ports;
+pub mod providers;
 #[allow(missing_docs)]
 pub mod schema;

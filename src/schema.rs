@@ -454,10 +454,12 @@ diesel::table! {
         cart_id -> Id,
         cart_version -> BigInt,
         status -> Text,
+        remote -> Bool,
         quote -> Doc,
         currency -> Text,
         total -> BigInt,
         payment_id -> Id,
+        payment -> Doc,
         expires_at -> Ts,
         created_at -> Ts,
     }

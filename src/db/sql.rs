@@ -92,6 +92,9 @@ where
                 Some(Param::Bool(v)) => out.push_bind_param::<Nullable<Bool>, _>(v)?,
                 Some(Param::Time(v)) => out.push_bind_param::<Nullable<column::Ts>, _>(v)?,
                 Some(Param::Doc(v)) => out.push_bind_param::<column::Doc, _>(v)?,
+                Some(Param::NoDoc) => {
+                    out.push_bind_param::<Nullable<column::Doc>, Option<Json<serde_json::Value>>>(&None)?;
+                }
                 Some(Param::Bytes(v)) => out.push_bind_param::<Nullable<Binary>, _>(v)?,
                 Some(Param::Batch(batch)) => {
                     out.push_sql(&DB::batch_head(batch));

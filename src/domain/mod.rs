@@ -18,3 +18,7 @@ pub mod pricing;
 pub mod inventory;
 pub mod shipping;
 pub mod catalog;
+pub mod carts;
+pub mod payments;
+pub mod orders;
+pub mod flows;

@@ -25,6 +25,8 @@ pub enum Param {
     Time(Option<Timestamp>),
     /// A JSON document.
     Doc(Json<serde_json::Value>),
+    /// No JSON document: null.
+    NoDoc,
     /// Bytes: bytea / BLOB.
     Bytes(Option<Vec<u8>>),
     /// A derived table.
@@ -102,7 +104,7 @@ impl Param {
             Self::Bool(value) => out.push_str(&json(&value.map(i64::from))),
             Self::Time(value) => out.push_str(&json(&value.map(Timestamp::micros))),
             Self::Doc(value) => out.push_str(&json(&json(value))),
-            Self::Bytes(_) | Self::Batch(_) => out.push_str("null"),
+            Self::NoDoc | Self::Bytes(_) | Self::Batch(_) => out.push_str("null"),
         }
     }
 }

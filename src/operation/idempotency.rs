@@ -4,6 +4,8 @@
 //! request it is refused. Two at once: the second waits for the first's commit (on SQLite for the writer, on PostgreSQL at
 //! the unique key), is run again, finds the answer and repeats it. A refusal stores nothing, so it may be tried again.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,19 +102,34 @@ impl Cx {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
+        match self.settle_or(move |tx| work(tx).map(ControlFlow::<T, Infallible>::Break)).await? {
+            ControlFlow::Break(answer) => Ok(answer),
+            ControlFlow::Continue(never) => match never {},
+        }
+    }
+
+    /// A transaction that may be the last: `Break` is the answer, stored to be repeated; `Continue` is committed and the
+    /// operation goes on.
+    pub async fn settle_or<T, N, F>(&self, mut work: F) -> Result<ControlFlow<Answer<T>, N>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        N: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<ControlFlow<T, N>> + Send + 'static,
+    {
         let claim = self.claim.clone();
         let result = self
             .write(move |tx| {
-                let value = work(tx)?;
-                if let Some(claim) = &claim {
-                    claim.store(tx, &value)?;
+                let step = work(tx)?;
+                if let (Some(claim), ControlFlow::Break(value)) = (&claim, &step) {
+                    claim.store(tx, value)?;
                 }
-                Ok(value)
+                Ok(step)
             })
             .await;
         match result {
-            Ok(value) => Ok(Answer::fresh(value)),
-            Err(error) => self.settled().await?.ok_or(error),
+            Ok(ControlFlow::Break(value)) => Ok(ControlFlow::Break(Answer::fresh(value))),
+            Ok(ControlFlow::Continue(next)) => Ok(ControlFlow::Continue(next)),
+            Err(error) => self.settled().await?.map(ControlFlow::Break).ok_or(error),
         }
     }
 

@@ -1,17 +1,20 @@
--- A cart frozen with its prices, for as long as its stock is held.
+-- A cart frozen with its prices, for as long as its stock is held. remote: its payment provider is asked over a network, so
+-- that the checkout is `paying` until the answer is known.
 CREATE TABLE checkouts (
     id uuid PRIMARY KEY,
     cart_id uuid NOT NULL REFERENCES carts (id),
     cart_version bigint NOT NULL,
-    status text NOT NULL CHECK (status IN ('open', 'ordered', 'replaced', 'expired')),
+    status text NOT NULL CHECK (status IN ('open', 'paying', 'ordered', 'replaced', 'expired')),
+    remote boolean NOT NULL,
     quote jsonb NOT NULL,
     currency text NOT NULL,
     total bigint NOT NULL CHECK (total >= 0),
     payment_id uuid NOT NULL,
+    payment jsonb NOT NULL,
     expires_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status = 'open';
+CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status IN ('open', 'paying');
 CREATE INDEX checkouts_by_cart ON checkouts (cart_id);
 CREATE INDEX checkouts_by_expiry ON checkouts (expires_at) WHERE status = 'open';
 

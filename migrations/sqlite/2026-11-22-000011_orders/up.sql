@@ -1,17 +1,20 @@
--- A cart frozen with its prices, for as long as its stock is held.
+-- A cart frozen with its prices, for as long as its stock is held. remote: its payment provider is asked over a network, so
+-- that the checkout is `paying` until the answer is known.
 CREATE TABLE checkouts (
     id BLOB PRIMARY KEY,
     cart_id BLOB NOT NULL REFERENCES carts (id),
     cart_version INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('open', 'ordered', 'replaced', 'expired')),
+    status TEXT NOT NULL CHECK (status IN ('open', 'paying', 'ordered', 'replaced', 'expired')),
+    remote INTEGER NOT NULL,
     quote TEXT NOT NULL,
     currency TEXT NOT NULL,
     total INTEGER NOT NULL CHECK (total >= 0),
     payment_id BLOB NOT NULL,
+    payment TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status = 'open';
+CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status IN ('open', 'paying');
 CREATE INDEX checkouts_by_cart ON checkouts (cart_id);
 CREATE INDEX checkouts_by_expiry ON checkouts (expires_at) WHERE status = 'open';
 

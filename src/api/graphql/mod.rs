@@ -21,6 +21,9 @@ pub struct Query(
     inventory::InventoryQueries,
     shipping::ShippingQueries,
     catalog::CatalogQueries,
+    carts::CartQueries,
+    orders::OrderQueries,
+    flows::FlowQueries,
 );
 
 /// Everything that can be done.
@@ -33,6 +36,9 @@ pub struct Mutation(
     inventory::InventoryMutations,
     shipping::ShippingMutations,
     catalog::CatalogMutations,
+    carts::CartMutations,
+    flows::FlowMutations,
+    flows::OrderFlows,
 );
 
 /// The schema of this shop.

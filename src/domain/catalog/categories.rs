@@ -19,6 +19,7 @@ output! {
     /// A category of products.
     #[derive(Queryable, Selectable, Insertable, AsChangeset)]
     #[diesel(table_name = categories, treat_none_as_null = true)]
+    #[graphql(complex)]
     Category {
         /// Its id.
         id: CategoryId,
@@ -234,4 +235,11 @@ pub fn known(tx: &mut Tx<'_>, ids: &[CategoryId]) -> Result<Vec<CategoryId>> {
     }
     let batch = crate::kernel::Batch::ids(ids.iter().map(|id| id.uuid()));
     tx.conn.rows::<Id, CategoryId>("SELECT c.id FROM categories c JOIN ? AS x ON x.id = c.id", params![batch])
+}
+
+/// These categories.
+pub fn categories_by_id(tx: &mut Tx<'_>, ids: &[CategoryId]) -> Result<std::collections::HashMap<CategoryId, Category>> {
+    let rows: Vec<Category> =
+        on!(tx.conn, |c| categories::table.filter(categories::id.eq_any(ids)).select(Category::as_select()).load(c))?;
+    Ok(rows.into_iter().map(|c| (c.id, c)).collect())
 }

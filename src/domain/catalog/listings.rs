@@ -1,11 +1,14 @@
 //! What a channel shows: looking it up, and keeping it in line with what it follows from.
 
+use std::collections::HashMap;
+
 use diesel::sql_types::{BigInt, Text};
 
 use super::model::{Availability, PriceRange, Product, ProductRow, ProductSort, ProductStatus, ProductVariant, StockPolicy};
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, variants_in_channel};
 use super::{ListProducts, attributes};
 use crate::context::{Changed, Topic, Tx};
+use crate::kernel::column::Id;
 use crate::kernel::ids::{ChannelId, ProductId, VariantId};
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Batch, Checks, Currency, Money, Page, Param, Result};
@@ -35,6 +38,33 @@ pub fn find(tx: &mut Tx<'_>, view: View, column: &str, value: Param) -> Result<O
     }
     let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
     Ok(assemble(tx, rows, view)?.pop())
+}
+
+/// These products, as far as the caller may know of them. Two statements.
+pub fn products_by_id(tx: &mut Tx<'_>, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>> {
+    let view = super::operations::view(tx, None, None)?;
+    let (from, mut params) = match view.channel {
+        Some((channel, currency)) => (
+            "products p JOIN listings l ON l.product_id = p.id AND l.channel_id = ? AND l.currency = ?",
+            params![channel, currency.as_str()],
+        ),
+        None => ("products p", Vec::new()),
+    };
+    let text = format!("SELECT {PRODUCT} FROM {from} WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id");
+    params.push(Batch::ids(ids.iter().map(|id| id.uuid())).into());
+    let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
+    Ok(assemble(tx, rows, view)?.into_iter().map(|p| (p.id, p)).collect())
+}
+
+/// The products of these variants, as far as the caller may know of them. Three statements.
+pub fn products_by_variant(tx: &mut Tx<'_>, ids: &[VariantId]) -> Result<HashMap<VariantId, Product>> {
+    let owners = tx.conn.rows::<(Id, Id), (VariantId, ProductId)>(
+        "SELECT v.id, v.product_id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
+        params![Batch::ids(ids.iter().map(|id| id.uuid()))],
+    )?;
+    let wanted: Vec<ProductId> = owners.iter().map(|(_, product)| *product).collect();
+    let products = products_by_id(tx, &wanted)?;
+    Ok(owners.into_iter().filter_map(|(variant, product)| Some((variant, products.get(&product)?.clone()))).collect())
 }
 
 /// Lists products. Two statements, however many there are.
@@ -309,7 +339,7 @@ pub fn derive(tx: &mut Tx<'_>, changed: &Changed) -> Result<()> {
     let mut products = changed.products.clone();
     if !changed.variants.is_empty() {
         let variants = Batch::ids(changed.variants.iter().copied().map(VariantId::uuid));
-        products.extend(tx.conn.rows::<crate::kernel::column::Id, ProductId>(
+        products.extend(tx.conn.rows::<Id, ProductId>(
             "SELECT DISTINCT v.product_id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
             params![variants],
         )?);

@@ -14,7 +14,8 @@ mod operations;
 mod queries;
 mod upsert;
 
-pub use categories::{Category, CreateCategory, UpdateCategory};
+pub use categories::{Category, CreateCategory, UpdateCategory, categories_by_id};
+pub use listings::{products_by_id, products_by_variant};
 pub use model::{
     Availability, BulkUpsertProducts, CreateProduct, CreateVariant, Media, OptionValue, Product, ProductKind, ProductOption,
     ProductSort, ProductStatus, ProductVariant, StockPolicy, UpdateProduct, UpdateVariant,

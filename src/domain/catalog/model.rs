@@ -89,6 +89,7 @@ pub enum ProductSort {
 
 output! {
     /// What a product is described by.
+    #[graphql(complex)]
     Product {
         /// Its id.
         id: ProductId,

@@ -34,7 +34,7 @@ impl Query for ListProducts {
 }
 
 /// A shop front sees its channel; staff sees everything, with the prices of the channel they name.
-fn view(tx: &Tx<'_>, channel: Option<ChannelId>, currency: Option<Currency>) -> Result<View> {
+pub fn view(tx: &Tx<'_>, channel: Option<ChannelId>, currency: Option<Currency>) -> Result<View> {
     let staff = !matches!(tx.actor().caller, Caller::Storefront { .. });
     if staff && channel.is_none() {
         return match currency {

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use super::model::{ProductRow, StockPolicy, VariantRow};
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
-use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
+use crate::kernel::ids::{CartId, CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
 use crate::kernel::{Batch, Code, Currency, Error, Kind, Param, Result};
 use crate::schema::{product_variants, products};
 use crate::{on, params};
@@ -22,14 +22,6 @@ pub type VariantInChannel = (VariantRow, Option<i64>, Option<i64>, i64, i64);
 
 pub fn find(tx: &mut Tx<'_>, id: ProductId) -> Result<Option<ProductRow>> {
     Ok(on!(tx.conn, |c| products::table.find(id).select(ProductRow::as_select()).first(c).optional())?)
-}
-
-pub fn find_by_handle(tx: &mut Tx<'_>, handle: &str) -> Result<Option<ProductRow>> {
-    Ok(on!(tx.conn, |c| products::table
-        .filter(products::handle.eq(handle))
-        .select(ProductRow::as_select())
-        .first(c)
-        .optional())?)
 }
 
 pub fn find_many_by_handle<'a>(tx: &mut Tx<'_>, handles: impl Iterator<Item = &'a str>) -> Result<Vec<ProductRow>> {
@@ -129,22 +121,26 @@ impl Sellable {
 
 type SellableSql = (Id, Id, Text, Text, Text, Id, BigInt, Bool, Text, Nullable<BigInt>, Bool, BigInt);
 
-/// What a cart needs to know of these variants. One statement for any number.
+/// What a cart needs to know of these variants; what is held for the cart already counts as available to it. One statement
+/// for any number.
 pub fn sellables(
     tx: &mut Tx<'_>,
     variants: impl Iterator<Item = VariantId>,
+    cart: CartId,
     channel: ChannelId,
     currency: Currency,
 ) -> Result<HashMap<VariantId, Sellable>> {
     let text = format!(
         "SELECT v.id, v.product_id, v.sku, p.title, v.title, p.tax_class_id, v.weight_grams, v.requires_shipping,
                 v.stock_policy, pr.amount, (p.status = 'active' AND pub.product_id IS NOT NULL), {STOCK}
+                + CAST(COALESCE((SELECT sum(h.quantity) FROM stock_holds h
+                                 WHERE h.reference = ? AND h.variant_id = v.id), 0) AS bigint)
          FROM ? AS x JOIN product_variants v ON v.id = x.id JOIN products p ON p.id = v.product_id
          LEFT JOIN publications pub ON pub.product_id = p.id AND pub.channel_id = ?
          LEFT JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = ? AND pr.currency = ?"
     );
     let ids = Batch::ids(variants.map(VariantId::uuid));
-    let rows = tx.conn.rows::<SellableSql, Sellable>(&text, params![ids, channel, channel, currency.as_str()])?;
+    let rows = tx.conn.rows::<SellableSql, Sellable>(&text, params![cart, ids, channel, channel, currency.as_str()])?;
     Ok(rows.into_iter().map(|s| (s.variant_id, s)).collect())
 }
 

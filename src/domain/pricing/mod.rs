@@ -7,7 +7,7 @@ mod operations;
 mod queries;
 
 pub use model::{NewPrice, Price, SetPrices};
-pub use operations::check_price;
+pub use operations::{MAX_PRICE, check_price};
 pub use queries::{PriceRow, upsert};
 
 use crate::auth::{Access, Scope};

@@ -1,0 +1,42 @@
+//! Carts: what a shopper wants, priced live.
+//!
+//! A cart belongs to a channel and to whoever has its token. Nothing of its amounts is stored: a [`Quote`] is made of it at
+//! every look, with today's prices, taxes, shipping rates and stock, and says per line what stands in the way. Every change
+//! raises the version; `startCheckout` freezes a quote.
+
+mod address;
+mod lines;
+mod model;
+mod operations;
+mod queries;
+mod quote;
+
+pub use address::Address;
+pub use lines::{AddCartLines, RemoveCartLines, UpdateCartLines};
+pub use model::{Cart, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart, NewCartLine, OrderSource, ProblemCode, UpdateCart};
+pub use operations::quote_of;
+pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
+pub use quote::{Amounts, Quote, QuoteLine, QuoteShipping};
+
+use crate::auth::{Access, Scope};
+use crate::kernel::ids::CartId;
+
+crate::operations! {
+    queries CartQueries {
+        /// Finds a cart with its live totals. A shop front sends the cart's token.
+        cart(id: CartId): GetCart => Cart, GET "/carts/{id}", Access::storefront_or(Scope::CartsRead);
+    }
+    mutations CartMutations {
+        /// Creates a cart, with lines, e-mail, addresses and delivery if they are known already. The answer is the only
+        /// place where its token is ever shown.
+        create_cart: CreateCart => NewCart, POST "/carts", Access::storefront_or(Scope::CartsWrite), [Created];
+        /// Changes what is not a line: e-mail, addresses, delivery, reference. What is left out stays.
+        update_cart: UpdateCart => Cart, PATCH "/carts/{id}", Access::storefront_or(Scope::CartsWrite);
+        /// Adds units. A variant that is in the cart already gets more of them.
+        add_cart_lines: AddCartLines => Cart, POST "/carts/{cartId}/lines", Access::storefront_or(Scope::CartsWrite);
+        /// Sets the quantities of lines.
+        update_cart_lines: UpdateCartLines => Cart, PATCH "/carts/{cartId}/lines", Access::storefront_or(Scope::CartsWrite);
+        /// Takes lines out.
+        remove_cart_lines: RemoveCartLines => Cart, POST "/carts/{cartId}/lines/remove", Access::storefront_or(Scope::CartsWrite);
+    }
+}

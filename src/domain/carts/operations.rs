@@ -1,0 +1,135 @@
+use std::collections::HashMap;
+
+use super::model::{Cart, CartStatus, CreateCart, NewCart, OrderSource, UpdateCart};
+use super::quote::{Basis, Quote};
+use super::queries::{self, CartLineRow, CartRow};
+use super::{Address, GetCart, lines};
+use crate::auth::Caller;
+use crate::context::Tx;
+use crate::domain::catalog::{self, Sellable};
+use crate::domain::channels::Channels;
+use crate::domain::identity::keys;
+use crate::domain::shipping::Shipping;
+use crate::domain::tax::Taxes;
+use crate::kernel::ids::{CartId, VariantId};
+use crate::kernel::{Checks, Json, Result, patch, shape};
+use crate::operation::{Mutation, Query};
+
+/// Characters of a cart's token: 256 random bits.
+const TOKEN_CHARS: usize = 43;
+
+impl Query for GetCart {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
+        let cart = queries::find(tx, self.id)?;
+        let lines = queries::lines_of(tx, cart.id)?;
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+    }
+}
+
+impl Mutation for CreateCart {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<NewCart> {
+        let channel = Channels::of_caller(tx, self.channel_id, "/channelId")?;
+        let currency = channel.currency_or_default(self.currency, "/currency")?;
+        let token = keys::random(TOKEN_CHARS)?;
+        let source = match tx.actor().caller {
+            Caller::Storefront { .. } => OrderSource::Web,
+            _ => OrderSource::Api,
+        };
+        let cart = CartRow {
+            id: CartId::new(),
+            channel_id: channel.id,
+            currency,
+            token_hash: keys::token_hash(&token).to_vec(),
+            status: CartStatus::Open,
+            source: self.source.unwrap_or(source),
+            email: self.email.clone(),
+            shipping_address: self.shipping_address.clone().map(Json),
+            billing_address: self.billing_address.clone().map(Json),
+            shipping_method_id: self.shipping_method_id,
+            reference: self.reference.clone(),
+            metadata: Json(self.metadata.clone().unwrap_or_default()),
+            version: 1,
+            created_at: tx.now,
+            updated_at: tx.now,
+        };
+        check(tx, &cart)?;
+        let variants = lines::resolve(tx, &self.lines)?;
+        let mut rows = Vec::with_capacity(variants.len());
+        lines::merge(&mut rows, &self.lines, &variants)?;
+        let (quote, sellables) = quote_of(tx, &cart, &rows)?;
+        lines::refuse_unknown(&variants, |v| sellables.contains_key(v))?;
+        queries::insert(tx, &cart)?;
+        if !rows.is_empty() {
+            queries::save_lines(tx, cart.id, rows.iter())?;
+        }
+        Ok(NewCart { token, cart: quote.into_cart(cart) })
+    }
+}
+
+impl Mutation for UpdateCart {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
+        let old = queries::lock_open(tx, self.id, self.expected_version)?;
+        let address = |patch: &crate::kernel::Patch<Address>, current: &Option<Json<Address>>| {
+            patch::optional(patch, current.as_ref().map(|a| a.0.clone())).map(Json)
+        };
+        let cart = CartRow {
+            email: patch::optional(&self.email, old.email.clone()),
+            shipping_address: address(&self.shipping_address, &old.shipping_address),
+            billing_address: address(&self.billing_address, &old.billing_address),
+            shipping_method_id: patch::optional(&self.shipping_method_id, old.shipping_method_id),
+            reference: patch::optional(&self.reference, old.reference.clone()),
+            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            ..old
+        };
+        check(tx, &cart)?;
+        queries::save(tx, &cart)?;
+        let lines = queries::lines_of(tx, cart.id)?;
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+    }
+}
+
+fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {
+    let mut checks = Checks::new();
+    if let Some(email) = &cart.email {
+        checks.that(shape::is_email(email), "/email", "invalid_email", "Must be an e-mail address.");
+    }
+    if let Some(address) = &cart.shipping_address {
+        address.check(&mut checks, "/shippingAddress");
+    }
+    if let Some(address) = &cart.billing_address {
+        address.check(&mut checks, "/billingAddress");
+    }
+    if let Some(reference) = &cart.reference {
+        checks.text("/reference", reference, 200);
+    }
+    if let Some(method) = cart.shipping_method_id {
+        let known = tx.app().kept::<Shipping>()?.method(method).is_some_and(|m| m.channel_id == cart.channel_id);
+        checks.that(known, "/shippingMethodId", "unknown_method", "There is no such way of delivery in this channel.");
+    }
+    checks.done()
+}
+
+/// Prices a cart: one statement for what there is to know of its variants.
+pub fn quote_of(
+    tx: &mut Tx<'_>,
+    cart: &CartRow,
+    lines: &[CartLineRow],
+) -> Result<(Quote, HashMap<VariantId, Sellable>)> {
+    let channel = Channels::get(tx, cart.channel_id)?;
+    let sellables = if lines.is_empty() {
+        HashMap::new()
+    } else {
+        catalog::sellables(tx, lines.iter().map(|l| l.variant_id), cart.id, cart.channel_id, cart.currency)?
+    };
+    let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
+    let basis = Basis {
+        cart,
+        lines,
+        sellables: &sellables,
+        channel: &channel,
+        taxes: &taxes,
+        shipping: &shipping,
+    };
+    let quote = Quote::new(&basis)?;
+    Ok((quote, sellables))
+}

@@ -1,0 +1,363 @@
+//! What a cart costs at this moment, and what stands in the way of an order. Pure.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Cart, CartLine, CartProblem, CartTotals, LineTax, ProblemCode};
+use super::queries::{CartLineRow, CartRow};
+use crate::domain::catalog::{Sellable, StockPolicy};
+use crate::domain::channels::Channel;
+use crate::domain::inventory::Demand;
+use crate::domain::shipping::{Shipping, ShippingOption};
+use crate::domain::tax::{TaxRate, Taxes};
+use crate::kernel::ids::{CartLineId, ProductId, ShippingMethodId, TaxClassId, VariantId};
+use crate::kernel::money::{DocumentInput, Line, LineInput, Minor, Totals, calculate};
+use crate::kernel::{Money, Result};
+
+/// A cart's lines, totals and problems at one moment. A checkout keeps one as JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Quote {
+    /// The lines, in order.
+    pub lines: Vec<QuoteLine>,
+    /// The delivery.
+    pub shipping: Option<QuoteShipping>,
+    /// Sums of the lines and the delivery.
+    pub goods: i64,
+    /// All that is taken off.
+    pub discount: i64,
+    /// The delivery before discounts.
+    pub shipping_amount: i64,
+    /// All tax.
+    pub tax: i64,
+    /// What is to be paid.
+    pub total: i64,
+    /// The cart's own problems.
+    pub problems: Vec<CartProblem>,
+    /// Ways of delivery to choose from.
+    #[serde(skip)]
+    pub options: Vec<ShippingOption>,
+}
+
+/// A line of a quote, every step of its arithmetic kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuoteLine {
+    /// The cart's line.
+    pub id: CartLineId,
+    /// The variant.
+    pub variant_id: VariantId,
+    /// Its product; null where the variant is no longer known.
+    pub product_id: ProductId,
+    /// Its SKU.
+    pub sku: String,
+    /// What it is called.
+    pub title: String,
+    /// Units.
+    pub quantity: i64,
+    /// What one costs.
+    pub unit_price: i64,
+    /// Whether the price was given by hand.
+    pub price_overridden: bool,
+    /// Whether its stock is counted.
+    pub tracked: bool,
+    /// Its amounts.
+    pub amounts: Amounts,
+    /// What stands in the way of an order.
+    pub problems: Vec<CartProblem>,
+}
+
+/// The delivery of a quote.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuoteShipping {
+    /// The chosen way.
+    pub method_id: ShippingMethodId,
+    /// Its handle.
+    pub handle: String,
+    /// What it is called.
+    pub name: String,
+    /// What it costs, as the channel prices.
+    pub price: i64,
+    /// Its amounts.
+    pub amounts: Amounts,
+}
+
+/// The amounts of a line, in minor units.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Unit price × quantity.
+    pub subtotal: i64,
+    /// What is taken off.
+    pub discount: i64,
+    /// What is taxed.
+    pub net: i64,
+    /// The tax, rate by rate.
+    pub taxes: Vec<LineTax>,
+    /// Their sum.
+    pub tax: i64,
+    /// Net and tax.
+    pub total: i64,
+}
+
+/// Everything a quote is made of.
+pub struct Basis<'a> {
+    pub cart: &'a CartRow,
+    pub lines: &'a [CartLineRow],
+    pub sellables: &'a HashMap<VariantId, Sellable>,
+    pub channel: &'a Channel,
+    pub taxes: &'a Taxes,
+    pub shipping: &'a Shipping,
+}
+
+impl Quote {
+    /// Prices a cart.
+    pub fn new(basis: &Basis<'_>) -> Result<Self> {
+        let cart = basis.cart;
+        let ships = basis.lines.iter().any(|l| basis.sellable(l).is_some_and(|s| s.requires_shipping));
+        let priced: Vec<(i64, &[TaxRate])> = basis.lines.iter().map(|l| basis.price(l)).collect();
+        let mut input = DocumentInput {
+            lines: priced
+                .iter()
+                .zip(basis.lines)
+                .map(|((unit_price, rates), line)| line_input(*unit_price, line.quantity, rates))
+                .collect(),
+            ..DocumentInput::default()
+        };
+        let options = if ships { basis.options()? } else { Vec::new() };
+        let chosen = cart.shipping_method_id.filter(|_| ships);
+        let option = options.iter().find(|o| Some(o.method_id) == chosen);
+        let rates = option.map_or(&[][..], |o| basis.shipping_rates(o.method_id));
+        input.shipping = option.map(|o| line_input(o.amount.amount, 1, rates));
+        let document = calculate(basis.channel.terms(), &input)?;
+        let lines = basis
+            .lines
+            .iter()
+            .zip(&priced)
+            .zip(&document.lines)
+            .map(|((line, (unit_price, rates)), amounts)| basis.line(line, *unit_price, rates, amounts))
+            .collect();
+        let Totals { subtotal, shipping, discount, tax, gross, .. } = document.totals;
+        let shipping_line = option.zip(document.shipping.as_ref()).map(|(option, line)| QuoteShipping {
+            method_id: option.method_id,
+            handle: option.handle.clone(),
+            name: option.name.clone(),
+            price: option.amount.amount,
+            amounts: Amounts::of(line, rates),
+        });
+        let problems = basis.problems(ships, shipping_line.is_some());
+        Ok(Self {
+            lines,
+            shipping: shipping_line,
+            goods: subtotal,
+            discount,
+            shipping_amount: shipping,
+            tax,
+            total: gross,
+            problems,
+            options,
+        })
+    }
+
+    /// Whether nothing stands in the way of an order.
+    pub fn is_ready(&self) -> bool {
+        self.problems.is_empty() && self.lines.iter().all(|l| l.problems.is_empty())
+    }
+
+    /// How many units of each variant must be there.
+    pub fn demand(&self) -> Demand {
+        let mut demand = Demand::new();
+        for line in self.lines.iter().filter(|l| l.tracked) {
+            *demand.entry(line.variant_id).or_default() += line.quantity;
+        }
+        demand
+    }
+
+    /// The cart as its owner sees it.
+    pub fn into_cart(self, cart: CartRow) -> Cart {
+        let currency = cart.currency;
+        let money = |amount| Money { amount, currency };
+        let ready = self.is_ready() && cart.status == super::CartStatus::Open;
+        Cart {
+            id: cart.id,
+            channel_id: cart.channel_id,
+            currency,
+            status: cart.status,
+            source: cart.source,
+            email: cart.email,
+            shipping_address: cart.shipping_address.map(|a| a.0),
+            billing_address: cart.billing_address.map(|a| a.0),
+            shipping_method_id: cart.shipping_method_id,
+            reference: cart.reference,
+            totals: CartTotals {
+                goods: money(self.goods),
+                discount: money(self.discount),
+                shipping: money(self.shipping_amount),
+                tax: money(self.tax),
+                total: money(self.total),
+            },
+            lines: self
+                .lines
+                .into_iter()
+                .map(|line| CartLine {
+                    id: line.id,
+                    variant_id: line.variant_id,
+                    product_id: line.product_id,
+                    sku: line.sku,
+                    title: line.title,
+                    quantity: line.quantity,
+                    unit_price: money(line.unit_price),
+                    price_overridden: line.price_overridden,
+                    subtotal: money(line.amounts.subtotal),
+                    discount: money(line.amounts.discount),
+                    net: money(line.amounts.net),
+                    tax: money(line.amounts.tax),
+                    taxes: line.amounts.taxes,
+                    total: money(line.amounts.total),
+                    problems: line.problems,
+                })
+                .collect(),
+            shipping_options: self.options,
+            problems: self.problems,
+            ready,
+            metadata: cart.metadata.0,
+            version: cart.version,
+            created_at: cart.created_at,
+            updated_at: cart.updated_at,
+        }
+    }
+}
+
+impl Basis<'_> {
+    fn sellable(&self, line: &CartLineRow) -> Option<&Sellable> {
+        self.sellables.get(&line.variant_id)
+    }
+
+    /// The country and region whose taxes apply.
+    fn place(&self) -> (&str, Option<&str>) {
+        match self.cart.shipping_address.as_ref().or(self.cart.billing_address.as_ref()) {
+            Some(address) => (&address.country, address.region.as_deref()),
+            None => (self.channel.default_country(), None),
+        }
+    }
+
+    fn rates(&self, class: TaxClassId) -> &[TaxRate] {
+        let (country, region) = self.place();
+        self.taxes.rates(country, region, class)
+    }
+
+    fn shipping_rates(&self, method: ShippingMethodId) -> &[TaxRate] {
+        self.shipping.method(method).map_or(&[], |m| self.rates(m.tax_class_id))
+    }
+
+    /// What a unit costs, and its taxes. What is not sold costs nothing, and has a problem.
+    fn price(&self, line: &CartLineRow) -> (i64, &[TaxRate]) {
+        let Some(sellable) = self.sellable(line) else { return (0, &[]) };
+        (line.unit_price.or(sellable.price).unwrap_or(0), self.rates(sellable.tax_class_id))
+    }
+
+    fn line(&self, line: &CartLineRow, unit_price: i64, rates: &[TaxRate], amounts: &Line) -> QuoteLine {
+        let sellable = self.sellable(line);
+        QuoteLine {
+            id: line.id,
+            variant_id: line.variant_id,
+            product_id: sellable.map_or_else(|| ProductId::from_uuid(uuid::Uuid::nil()), |s| s.product_id),
+            sku: sellable.map(|s| s.sku.clone()).unwrap_or_default(),
+            title: sellable.map(Sellable::title).unwrap_or_default(),
+            quantity: line.quantity,
+            unit_price,
+            price_overridden: line.unit_price.is_some(),
+            tracked: sellable.is_some_and(|s| s.stock_policy != StockPolicy::Untracked),
+            amounts: Amounts::of(amounts, rates),
+            problems: self.line_problem(line).into_iter().collect(),
+        }
+    }
+
+    fn line_problem(&self, line: &CartLineRow) -> Option<CartProblem> {
+        let sellable = self.sellable(line).filter(|s| s.shown && (s.price.is_some() || line.unit_price.is_some()));
+        let Some(sellable) = sellable else {
+            return Some(problem(ProblemCode::NotAvailable, "This is not sold here any more; take it out."));
+        };
+        let wanted: i64 =
+            self.lines.iter().filter(|l| l.variant_id == line.variant_id).fold(0, |sum, l| sum.saturating_add(l.quantity));
+        if sellable.stock_policy == StockPolicy::Untracked || wanted <= sellable.available {
+            return None;
+        }
+        let available = sellable.available.max(0);
+        let message = format!("There are {available} left, and {wanted} are wanted.");
+        Some(CartProblem { available: Some(available), ..problem(ProblemCode::InsufficientStock, &message) })
+    }
+
+    fn options(&self) -> Result<Vec<ShippingOption>> {
+        let (country, _) = self.place();
+        if !self.channel.countries.iter().any(|c| c == country) {
+            return Ok(Vec::new());
+        }
+        let (mut weight, mut goods) = (0_i64, 0_i64);
+        for line in self.lines {
+            let Some(sellable) = self.sellable(line) else { continue };
+            let overflow = crate::kernel::money::MoneyError::Overflow;
+            if sellable.requires_shipping {
+                let grams = sellable.weight_grams.checked_mul(line.quantity).ok_or(overflow)?;
+                weight = weight.checked_add(grams).ok_or(overflow)?;
+            }
+            let amount = self.price(line).0.checked_mul(line.quantity).ok_or(overflow)?;
+            goods = goods.checked_add(amount).ok_or(overflow)?;
+        }
+        Ok(self.shipping.options(self.channel.id, country, self.cart.currency, weight, goods))
+    }
+
+    fn problems(&self, ships: bool, delivered: bool) -> Vec<CartProblem> {
+        let cart = self.cart;
+        let mut problems = Vec::new();
+        if self.lines.is_empty() {
+            problems.push(problem(ProblemCode::Empty, "There is nothing in the cart."));
+        }
+        if cart.email.is_none() {
+            problems.push(problem(ProblemCode::EmailMissing, "An e-mail address is needed."));
+        }
+        if ships {
+            match &cart.shipping_address {
+                None => problems.push(problem(ProblemCode::AddressMissing, "An address to send to is needed.")),
+                Some(address) if !self.channel.countries.contains(&address.country) => {
+                    let message = format!("The channel does not deliver to {}.", address.country);
+                    problems.push(problem(ProblemCode::CountryNotServed, &message));
+                }
+                Some(_) => {}
+            }
+            match cart.shipping_method_id {
+                None => problems.push(problem(ProblemCode::DeliveryMissing, "Choose a way of delivery.")),
+                Some(_) if !delivered => {
+                    let message = "The chosen way of delivery does not take this cart there; choose another.";
+                    problems.push(problem(ProblemCode::DeliveryNotAvailable, message));
+                }
+                Some(_) => {}
+            }
+        }
+        problems
+    }
+}
+
+impl Amounts {
+    fn of(line: &Line, rates: &[TaxRate]) -> Self {
+        let gone: i64 = line.discounts.iter().chain(&line.order_discounts).sum();
+        Self {
+            subtotal: line.subtotal,
+            discount: gone,
+            net: line.net,
+            taxes: rates
+                .iter()
+                .zip(&line.taxes)
+                .map(|(rate, amount)| LineTax { name: rate.name.clone(), rate: rate.rate, amount: Minor(*amount) })
+                .collect(),
+            tax: line.tax,
+            total: line.gross,
+        }
+    }
+}
+
+fn line_input(unit_price: i64, quantity: i64, rates: &[TaxRate]) -> LineInput {
+    LineInput { unit_price, quantity, rates: rates.iter().map(|r| r.rate).collect(), ..LineInput::default() }
+}
+
+fn problem(code: ProblemCode, message: &str) -> CartProblem {
+    CartProblem { code, message: message.to_owned(), available: None }
+}

@@ -1,0 +1,115 @@
+use crate::context::Tx;
+use crate::domain::inventory::{self, Pick};
+use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};
+use crate::domain::payments::{self, PaymentEventKind, Standing};
+use crate::input;
+use crate::kernel::ids::{OrderEventId, OrderId};
+use crate::kernel::{Checks, Code, Document, Error, Result};
+use crate::operation::Mutation;
+
+input! {
+    /// Calls off an order or units of it.
+    CancelOrder {
+        /// The order.
+        id: OrderId,
+        /// The version it must have; in REST `If-Match`.
+        expected_version: Option<i64>,
+        /// The units to be called off; all that is left, and the delivery, when left out.
+        lines: Option<Vec<CancelOrderLine>>,
+        /// Why, for the timeline.
+        reason: Option<String>,
+    }
+}
+
+impl Mutation for CancelOrder {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Order> {
+        let mut checks = Checks::new();
+        if let Some(reason) = &self.reason {
+            checks.text("/reason", reason, 500);
+        }
+        if let Some(lines) = &self.lines {
+            checks.count("/lines", lines.len(), 500);
+        }
+        checks.done()?;
+        let mut order = orders::lock(tx, self.id, self.expected_version)?;
+        if order.status != OrderStatus::Open {
+            let detail = format!("The order is {} and cannot be cancelled.", order.status);
+            return Err(Error::new(Code::InvalidState, detail));
+        }
+        let lines = orders::lines_of(tx, order.id)?;
+        let shares = orders::shares(&lines, self.lines.as_deref())?;
+        let amount = shares.iter().map(|s| s.amount).sum();
+        let everything = lines.iter().all(|line| {
+            let gone: i64 = shares.iter().filter(|s| s.line_id == line.id).map(|s| s.quantity).sum();
+            line.quantity_cancelled + gone == line.quantity
+        });
+        give_back_stock(tx, order.id, &shares)?;
+        orders::cancel_lines(tx, &mut order, &shares, &Given { amount, everything })?;
+        give_back_money(tx, &order, amount)?;
+        let kind = if everything { "cancelled" } else { "lines_cancelled" };
+        let facts = serde_json::json!({
+            "reason": self.reason,
+            "amount": amount,
+            "lines": shares.iter().map(|s| serde_json::json!({ "lineId": s.line_id, "quantity": s.quantity })).collect::<Vec<_>>(),
+        });
+        orders::note(tx, order.id, kind, &facts)?;
+        let event = if everything { "order.cancelled" } else { "order.lines_cancelled" };
+        tx.publish(event, order.id.uuid(), &serde_json::json!({
+            "orderId": order.id, "number": order.number, "amount": amount, "currency": order.currency,
+        }));
+        orders::get(tx, order.id)
+    }
+}
+
+/// The last allocated units of a line go first.
+fn give_back_stock(tx: &mut Tx<'_>, order: OrderId, shares: &[Share]) -> Result<()> {
+    let mut taken: Vec<Allocation> = Vec::new();
+    let mut allocations = orders::allocations_of(tx, order)?;
+    for share in shares {
+        let mut wanted = share.quantity;
+        for own in allocations.iter_mut().rev().filter(|a| a.line_id == share.line_id) {
+            let quantity = wanted.min(own.pick.quantity);
+            if quantity > 0 {
+                taken.push(Allocation { line_id: own.line_id, pick: Pick { quantity, ..own.pick } });
+                own.pick.quantity -= quantity;
+                wanted -= quantity;
+            }
+        }
+    }
+    orders::take_back(tx, &taken)?;
+    inventory::deallocate(tx, order.uuid(), &together(taken))
+}
+
+/// One entry a level, in the order of their keys: locks are always taken in that order.
+fn together(taken: Vec<Allocation>) -> Vec<Pick> {
+    let mut levels = std::collections::BTreeMap::new();
+    for Allocation { pick, .. } in taken {
+        *levels.entry((pick.variant_id, pick.location_id)).or_insert(0) += pick.quantity;
+    }
+    levels
+        .into_iter()
+        .map(|((variant_id, location_id), quantity)| Pick { variant_id, location_id, quantity })
+        .collect()
+}
+
+/// What is only promised is let go; what is here goes back.
+fn give_back_money(tx: &mut Tx<'_>, order: &orders::OrderRow, amount: i64) -> Result<()> {
+    let payment = orders::payment_of(tx, order.checkout_id)?;
+    let found = payment.map(|id| payments::find(tx, id)).transpose()?.flatten();
+    let (row, events) = found.ok_or_else(|| Error::internal("an order without a payment"))?;
+    let standing = Standing::of(&events);
+    let let_go = amount.min(standing.outstanding);
+    let back = amount - let_go;
+    if back > standing.charged - standing.refunded {
+        return Err(Error::internal("more would go back than was paid"));
+    }
+    let reference = OrderEventId::new().to_string();
+    let mut record = |kind, amount| {
+        if amount == 0 {
+            return Ok(());
+        }
+        payments::record(tx, row.id, kind, amount, &reference, &Document::default())
+    };
+    record(PaymentEventKind::CancelSuccess, let_go)?;
+    record(PaymentEventKind::RefundSuccess, back)
+}

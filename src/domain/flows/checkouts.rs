@@ -1,0 +1,231 @@
+//! The checkout: a quote frozen while its stock is held and its payment is made.
+
+use diesel::sql_types::{BigInt, Bool, Text};
+use serde::{Deserialize, Serialize};
+
+use crate::context::Tx;
+use crate::domain::carts::{self, Quote};
+use crate::domain::payments::{self, Payment, Standing};
+use crate::kernel::column::{Doc, Id, Ts};
+use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
+use crate::kernel::{Currency, Error, Json, Money, Param, Result, Timestamp};
+use crate::operation::{Output, Query};
+use crate::ports::payment::Authorize;
+use crate::{choice, output, params};
+
+choice! {
+    /// Where a checkout stands.
+    CheckoutStatus {
+        /// Its stock is held; it can be placed.
+        Open = "open",
+        /// Its provider was asked, and nobody knows yet.
+        Paying = "paying",
+        /// It became an order.
+        Ordered = "ordered",
+        /// Another checkout of the cart took its place.
+        Replaced = "replaced",
+        /// It ran out, and its stock was given back.
+        Expired = "expired",
+    }
+}
+
+output! {
+    /// A cart on its way to an order.
+    Checkout {
+        /// Its id.
+        id: CheckoutId,
+        /// The cart.
+        cart_id: CartId,
+        /// The cart's version it was frozen at.
+        cart_version: i64,
+        /// Where it stands.
+        status: CheckoutStatus,
+        /// What is to be paid.
+        total: Money,
+        /// How it is paid.
+        payment: Payment,
+        /// Until when its stock is held.
+        expires_at: Timestamp,
+        /// When it was started.
+        created_at: Timestamp,
+    }
+}
+
+impl Output for Checkout {}
+
+/// A checkout as the database has it.
+#[derive(Clone, Debug)]
+pub struct CheckoutRow {
+    pub id: CheckoutId,
+    pub cart_id: CartId,
+    pub cart_version: i64,
+    pub status: CheckoutStatus,
+    pub remote: bool,
+    pub quote: Quote,
+    pub currency: Currency,
+    pub total: i64,
+    pub payment_id: PaymentId,
+    pub payment: Chosen,
+    pub expires_at: Timestamp,
+    pub created_at: Timestamp,
+}
+
+/// How a checkout is paid, as it was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Chosen {
+    pub provider: String,
+    pub method: String,
+    pub token: Option<String>,
+}
+
+const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";
+type CheckoutSql = (Id, Id, BigInt, Text, Bool, Doc, Text, BigInt, Id, Doc, Ts, Ts);
+type CheckoutTuple = (
+    CheckoutId,
+    CartId,
+    i64,
+    CheckoutStatus,
+    bool,
+    Json<Quote>,
+    Currency,
+    i64,
+    PaymentId,
+    Json<Chosen>,
+    Timestamp,
+    Timestamp,
+);
+
+impl From<CheckoutTuple> for CheckoutRow {
+    fn from(row: CheckoutTuple) -> Self {
+        let (id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at) = row;
+        Self {
+            id,
+            cart_id,
+            cart_version,
+            status,
+            remote,
+            quote: quote.0,
+            currency,
+            total,
+            payment_id,
+            payment: payment.0,
+            expires_at,
+            created_at,
+        }
+    }
+}
+
+impl CheckoutRow {
+    /// What is to be authorised.
+    pub fn authorize(&self) -> Authorize {
+        Authorize {
+            payment: self.payment_id,
+            amount: Money { amount: self.total, currency: self.currency },
+            method: self.payment.method.clone(),
+            token: self.payment.token.clone(),
+        }
+    }
+
+    /// The checkout as clients see it.
+    pub fn into_checkout(self, payment: Payment) -> Checkout {
+        Checkout {
+            id: self.id,
+            cart_id: self.cart_id,
+            cart_version: self.cart_version,
+            status: self.status,
+            total: Money { amount: self.total, currency: self.currency },
+            payment,
+            expires_at: self.expires_at,
+            created_at: self.created_at,
+        }
+    }
+}
+
+impl Query for super::GetCheckout {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Checkout> {
+        carts::find(tx, self.cart_id)?;
+        let text = format!("SELECT {COLUMNS} FROM checkouts WHERE cart_id = ? ORDER BY id DESC LIMIT 1");
+        let row = one(tx, &text, params![self.cart_id])?.ok_or_else(|| Error::not_found("checkout"))?;
+        let (payment, events) =
+            payments::find(tx, row.payment_id)?.ok_or_else(|| Error::internal("a checkout without a payment"))?;
+        Ok(row.into_checkout(Standing::of(&events).into_payment(payment)))
+    }
+}
+
+fn one(tx: &mut Tx<'_>, text: &str, params: Vec<Param>) -> Result<Option<CheckoutRow>> {
+    Ok(tx.conn.rows::<CheckoutSql, CheckoutTuple>(text, params)?.pop().map(CheckoutRow::from))
+}
+
+pub fn insert(tx: &mut Tx<'_>, row: &CheckoutRow) -> Result<()> {
+    tx.conn.execute(
+        "INSERT INTO checkouts (id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment,
+             expires_at, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            row.id,
+            row.cart_id,
+            row.cart_version,
+            row.status,
+            row.remote,
+            Param::doc(&row.quote),
+            row.currency.as_str(),
+            row.total,
+            row.payment_id,
+            Param::doc(&row.payment),
+            row.expires_at,
+            row.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes the live checkout of a cart in hand: it is then `ordered`, or `paying` where its provider is far away. The one who
+/// gets the row is the only one.
+pub fn take(tx: &mut Tx<'_>, cart: CartId) -> Result<Option<CheckoutRow>> {
+    let text = format!(
+        "UPDATE checkouts SET status = CASE WHEN remote THEN 'paying' ELSE 'ordered' END
+         WHERE cart_id = ? AND (status = 'paying' OR (status = 'open' AND expires_at > ?)) RETURNING {COLUMNS}"
+    );
+    let now = tx.now;
+    one(tx, &text, params![cart, now])
+}
+
+/// Finds a checkout.
+pub fn find(tx: &mut Tx<'_>, id: CheckoutId) -> Result<Option<CheckoutRow>> {
+    one(tx, &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ?"), params![id])
+}
+
+/// Keeps others from a checkout until the transaction ends.
+pub fn lock(tx: &mut Tx<'_>, id: CheckoutId) -> Result<Option<CheckoutRow>> {
+    let lock = if tx.conn.is_postgres() { "FOR UPDATE" } else { "" };
+    one(tx, &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ? {lock}"), params![id])
+}
+
+/// Sets where a checkout stands.
+pub fn set_status(tx: &mut Tx<'_>, id: CheckoutId, status: CheckoutStatus) -> Result<()> {
+    tx.conn.execute("UPDATE checkouts SET status = ? WHERE id = ?", params![status, id])?;
+    Ok(())
+}
+
+/// Makes room for another checkout of the cart; says whether there was one, and refuses while one is being paid.
+pub fn replace(tx: &mut Tx<'_>, cart: CartId) -> Result<bool> {
+    let rows = tx.conn.rows::<Text, CheckoutStatus>(
+        "UPDATE checkouts SET status = CASE WHEN status = 'open' THEN 'replaced' ELSE status END
+         WHERE cart_id = ? AND status IN ('open', 'paying') RETURNING status",
+        params![cart],
+    )?;
+    if rows.contains(&CheckoutStatus::Paying) {
+        let detail = "A payment of this cart is on its way; ask placeOrder what became of it.";
+        return Err(Error::new(crate::kernel::Code::InvalidState, detail));
+    }
+    Ok(!rows.is_empty())
+}
+
+/// Open checkouts that have run out.
+pub fn expired(tx: &mut Tx<'_>) -> Result<Vec<CheckoutId>> {
+    let now = tx.now;
+    tx.conn.rows::<Id, CheckoutId>(
+        "SELECT id FROM checkouts WHERE status = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT 100",
+        params![now],
+    )
+}

@@ -1,0 +1,358 @@
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::checkouts::{self, CheckoutRow, CheckoutStatus};
+use super::start_checkout::refuse_shortage;
+use crate::context::{Cx, Tx};
+use crate::domain::carts::{self, CartRow, QuoteLine};
+use crate::domain::channels::{Channels, OrderNumbers};
+use crate::domain::inventory::{self, Demand, Pick};
+use crate::domain::orders::{
+    self, Allocation, Order, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, ShippingChoice,
+};
+use crate::domain::payments::{self, PaymentEvent, PaymentEventKind, PaymentRow, Standing};
+use crate::kernel::ids::{CartId, OrderId, OrderLineId};
+use crate::kernel::{Code, Document, Error, Json, Result};
+use crate::operation::{Answer, Flow, Output};
+use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
+use crate::{choice, input, output};
+
+/// After how long somebody asks a provider whose answer was lost.
+const ASK_AFTER: Duration = Duration::from_mins(2);
+
+input! {
+    /// Places an order.
+    PlaceOrder {
+        /// The cart whose checkout was started.
+        cart_id: CartId,
+    }
+}
+
+choice! {
+    /// What became of placing an order.
+    PlacementOutcome {
+        /// There is an order.
+        Placed = "placed",
+        /// The shopper must act first, at `actionUrl`; then place again.
+        ActionRequired = "action_required",
+        /// Nobody knows yet what became of the payment; the stock stays held. Ask again, or wait: an order whose payment went
+        /// through is placed without being asked.
+        Processing = "processing",
+    }
+}
+
+output! {
+    /// What became of placing an order.
+    Placement {
+        /// What became of it.
+        outcome: PlacementOutcome,
+        /// The order, once it is placed.
+        #[schema(required = true)]
+        order: Option<Order>,
+        /// Where the shopper must act.
+        #[schema(required = true)]
+        action_url: Option<String>,
+    }
+}
+
+impl Output for Placement {}
+
+/// What the transaction that begins a placement came to, where that is not an order.
+enum Next {
+    /// A provider far away is to be asked.
+    Ask(CheckoutRow, Authorize),
+    /// Nothing was placed; this is known instead.
+    Known(Placement),
+    /// The provider said no, which is recorded.
+    Declined(String),
+}
+
+impl Flow for PlaceOrder {
+    async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
+        let cart = self.cart_id;
+        let (checkout, request) = match cx.settle_or(move |tx| begin(tx, cart)).await? {
+            ControlFlow::Break(answer) => return Ok(answer),
+            ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
+            ControlFlow::Continue(other) => return other.into_answer(),
+        };
+        let providers = cx.app.part::<PaymentProviders>()?;
+        let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
+        let outcome = provider.authorize(&request).await;
+        let settled = cx.settle_or(move |tx| finish(tx, &checkout, &outcome)).await?;
+        match settled {
+            ControlFlow::Break(answer) => Ok(answer),
+            ControlFlow::Continue(next) => next.into_answer(),
+        }
+    }
+}
+
+impl Next {
+    fn into_answer(self) -> Result<Answer<Placement>> {
+        match self {
+            Self::Known(placement) => Ok(Answer::fresh(placement)),
+            Self::Declined(reason) => {
+                Err(Error::field(Code::PaymentDeclined, "/payment", "declined", format!("The payment was declined: {reason}.")))
+            }
+            Self::Ask(..) => Err(Error::internal("asked twice")),
+        }
+    }
+}
+
+type Step = ControlFlow<Placement, Next>;
+
+/// The first transaction: with a provider that decides here, also the last.
+fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+    let Some(checkout) = checkouts::take(tx, cart)? else { return placed_before(tx, cart) };
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let provider = providers.get(&checkout.payment.provider, "/payment/provider")?.clone();
+    let request = checkout.authorize();
+    match provider.reach() {
+        Reach::Local(local) => finish(tx, &checkout, &local.decide(&request)),
+        Reach::Remote => {
+            carts::find(tx, cart)?; // the caller's own, or none
+            payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
+            record(tx, &checkout, PaymentEventKind::AuthorizationRequest, &checkout.payment_id.to_string(), None)?;
+            Ok(ControlFlow::Continue(Next::Ask(checkout, request)))
+        }
+    }
+}
+
+/// There is no live checkout: either the order is there, or there is nothing to place.
+fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+    carts::find(tx, cart)?;
+    match orders::find_for_checkout(tx, cart)? {
+        Some(order) => Ok(ControlFlow::Break(Placement::placed(order))),
+        None => Err(Error::new(Code::CheckoutExpired, "There is no checkout to place; start one.")),
+    }
+}
+
+/// Writes what a provider's outcome means. One function, whoever brings the news.
+pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
+    match outcome {
+        Outcome::Authorized { reference } => place(tx, checkout, PaymentEventKind::AuthorizationSuccess, reference),
+        Outcome::Pending { reference } => place(tx, checkout, PaymentEventKind::Awaited, reference),
+        Outcome::ActionRequired { reference, url } => {
+            carts::find(tx, checkout.cart_id)?;
+            record(tx, checkout, PaymentEventKind::ActionRequired, reference, Some(("url", url)))?;
+            checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
+            payments::check_later(tx, checkout.payment_id, None)?;
+            Ok(ControlFlow::Continue(Next::Known(Placement {
+                outcome: PlacementOutcome::ActionRequired,
+                order: None,
+                action_url: Some(url.clone()),
+            })))
+        }
+        Outcome::Declined { reference, reason } => {
+            carts::find(tx, checkout.cart_id)?;
+            record(tx, checkout, PaymentEventKind::AuthorizationFailure, reference, Some(("reason", reason)))?;
+            checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
+            payments::check_later(tx, checkout.payment_id, None)?;
+            Ok(ControlFlow::Continue(Next::Declined(reason.clone())))
+        }
+        Outcome::Unknown => {
+            carts::find(tx, checkout.cart_id)?;
+            checkouts::set_status(tx, checkout.id, CheckoutStatus::Paying)?;
+            payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
+            Ok(ControlFlow::Continue(Next::Known(Placement {
+                outcome: PlacementOutcome::Processing,
+                order: None,
+                action_url: None,
+            })))
+        }
+    }
+}
+
+impl Placement {
+    fn placed(order: Order) -> Self {
+        Self { outcome: PlacementOutcome::Placed, order: Some(order), action_url: None }
+    }
+}
+
+fn record(
+    tx: &mut Tx<'_>,
+    checkout: &CheckoutRow,
+    kind: PaymentEventKind,
+    reference: &str,
+    fact: Option<(&str, &String)>,
+) -> Result<()> {
+    let mut data = Document::default();
+    if let Some((name, value)) = fact {
+        data.0.insert(name.to_owned(), value.as_str().into());
+    }
+    payments::record(tx, checkout.payment_id, kind, checkout.total, reference, &data)
+}
+
+/// Writes the order: eight statements (nine on SQLite), however many lines there are, the counter of numbers last.
+fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, kind: PaymentEventKind, reference: &str) -> Result<Step> {
+    let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
+        return placed_before(tx, checkout.cart_id);
+    };
+    let id = OrderId::new();
+    let picks = allocate(tx, checkout, id)?;
+    let lines = order_lines(checkout, id);
+    orders::insert_lines(tx, &lines)?;
+    orders::insert_allocations(tx, &spread(&lines, picks)?)?;
+    record(tx, checkout, kind, reference, None)?;
+    if checkout.remote || checkout.status == CheckoutStatus::Paying {
+        checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
+        payments::check_later(tx, checkout.payment_id, None)?;
+    }
+    let order = insert(tx, checkout, cart, id)?;
+    tx.publish(
+        "order.placed",
+        id.uuid(),
+        &serde_json::json!({
+            "orderId": id, "number": order.number, "channelId": order.channel_id, "cartId": order.cart_id,
+            "total": { "amount": order.grand_total, "currency": order.currency },
+        }),
+    );
+    let payment = PaymentRow {
+        id: checkout.payment_id,
+        checkout_id: checkout.id,
+        provider: checkout.payment.provider.clone(),
+        method: checkout.payment.method.clone(),
+        token: None,
+        currency: checkout.currency,
+        amount: checkout.total,
+        next_check_at: None,
+        created_at: checkout.created_at,
+    };
+    let payment = Standing::of(&[PaymentEvent { kind, amount: checkout.total }]).into_payment(payment);
+    Ok(ControlFlow::Break(Placement::placed(Order::new(order, lines, Some(payment)))))
+}
+
+/// What was held becomes the order's. Where the hold is gone (the payment went through after the checkout ran out), it is
+/// held anew, or the order cannot be.
+fn allocate(tx: &mut Tx<'_>, checkout: &CheckoutRow, order: OrderId) -> Result<Vec<Pick>> {
+    let demand = checkout.quote.demand();
+    let reference = checkout.cart_id.uuid();
+    let picks = inventory::allocate(tx, reference, order.uuid())?;
+    let mut got = Demand::new();
+    for pick in &picks {
+        *got.entry(pick.variant_id).or_default() += pick.quantity;
+    }
+    if got == demand {
+        return Ok(picks);
+    }
+    if !picks.is_empty() {
+        return Err(Error::internal("a checkout held something else than it wanted"));
+    }
+    let expires_at = tx.now;
+    let held = inventory::hold(tx, reference, &demand, expires_at)?;
+    held.map_err(|shortages| refuse_shortage(&checkout.quote, &shortages))?;
+    inventory::allocate(tx, reference, order.uuid())
+}
+
+fn order_lines(checkout: &CheckoutRow, order_id: OrderId) -> Vec<OrderLineRow> {
+    let goods = checkout.quote.lines.iter().map(|line| goods_line(line, order_id));
+    let shipping = checkout.quote.shipping.iter().map(|shipping| OrderLineRow {
+        kind: OrderLineKind::Shipping,
+        variant_id: None,
+        sku: shipping.handle.clone(),
+        title: shipping.name.clone(),
+        quantity: 1,
+        unit_price: shipping.price,
+        ..amounts(&shipping.amounts, order_id)
+    });
+    let mut lines: Vec<OrderLineRow> = goods.chain(shipping).collect();
+    for (line, position) in lines.iter_mut().zip(0_i64..) {
+        line.position = position;
+    }
+    lines
+}
+
+fn goods_line(line: &QuoteLine, order_id: OrderId) -> OrderLineRow {
+    OrderLineRow {
+        variant_id: Some(line.variant_id),
+        sku: line.sku.clone(),
+        title: line.title.clone(),
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+        ..amounts(&line.amounts, order_id)
+    }
+}
+
+fn amounts(amounts: &carts::Amounts, order_id: OrderId) -> OrderLineRow {
+    OrderLineRow {
+        id: OrderLineId::new(),
+        order_id,
+        position: 0,
+        kind: OrderLineKind::Goods,
+        variant_id: None,
+        sku: String::new(),
+        title: String::new(),
+        quantity: 0,
+        unit_price: 0,
+        subtotal: amounts.subtotal,
+        discount: amounts.discount,
+        net: amounts.net,
+        taxes: Json(amounts.taxes.clone()),
+        tax: amounts.tax,
+        total: amounts.total,
+        quantity_cancelled: 0,
+    }
+}
+
+/// Gives what was picked for each variant to the lines that want it, in order.
+fn spread(lines: &[OrderLineRow], mut picks: Vec<Pick>) -> Result<Vec<Allocation>> {
+    let mut allocations = Vec::with_capacity(picks.len());
+    for line in lines {
+        let mut wanted = line.quantity;
+        for pick in picks.iter_mut().filter(|p| Some(p.variant_id) == line.variant_id && p.quantity > 0) {
+            let quantity = wanted.min(pick.quantity);
+            if quantity > 0 {
+                allocations.push(Allocation { line_id: line.id, pick: Pick { quantity, ..*pick } });
+                pick.quantity -= quantity;
+                wanted -= quantity;
+            }
+        }
+    }
+    if picks.iter().any(|p| p.quantity != 0) {
+        return Err(Error::internal("more was allocated than the lines want"));
+    }
+    Ok(allocations)
+}
+
+fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -> Result<OrderRow> {
+    let channel = Channels::get(tx, cart.channel_id)?;
+    let sequential = channel.order_numbers == OrderNumbers::Sequential;
+    let quote = &checkout.quote;
+    let mut number = channel.order_number_prefix.clone();
+    if !sequential {
+        number.push_str(&orders::scattered()?);
+    }
+    let mut order = OrderRow {
+        id,
+        number,
+        channel_id: cart.channel_id,
+        cart_id: cart.id,
+        checkout_id: checkout.id,
+        status: OrderStatus::Open,
+        source: cart.source,
+        reference: cart.reference,
+        email: cart.email.unwrap_or_default(),
+        shipping_address: cart.shipping_address,
+        billing_address: cart.billing_address,
+        shipping_method: quote.shipping.as_ref().map(|s| {
+            Json(ShippingChoice { method_id: s.method_id, handle: s.handle.clone(), name: s.name.clone() })
+        }),
+        placed_by: tx.actor().name(),
+        currency: checkout.currency,
+        prices_include_tax: channel.prices_include_tax,
+        rounding: channel.rounding,
+        tax_per: channel.tax_per,
+        goods_total: quote.goods,
+        discount_total: quote.discount,
+        shipping_total: quote.shipping_amount,
+        tax_total: quote.tax,
+        grand_total: quote.total,
+        cancelled_total: 0,
+        metadata: cart.metadata,
+        version: 1,
+        placed_at: tx.now,
+        updated_at: tx.now,
+        cancelled_at: None,
+    };
+    orders::insert(tx, &mut order, sequential)?;
+    Ok(order)
+}

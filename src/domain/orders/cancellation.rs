@@ -1,0 +1,167 @@
+//! What calling off units gives back. Pure: shares fixed at placement, by cumulative shares (money.md, rule 7).
+
+use super::model::{OrderLineKind, OrderLineRow};
+use crate::input;
+use crate::kernel::ids::OrderLineId;
+use crate::kernel::money::share_of;
+use crate::kernel::{Checks, Result};
+
+input! {
+    /// Units of a line to be called off.
+    CancelOrderLine {
+        /// The line.
+        line_id: OrderLineId,
+        /// Units, at most those that are left.
+        quantity: i64,
+    }
+}
+
+/// Units of a line that are called off, and what that gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The line.
+    pub line_id: OrderLineId,
+    /// Units.
+    pub quantity: i64,
+    /// What is given back, in minor units.
+    pub amount: i64,
+}
+
+/// What is called off: the lines named, or all that is left. The delivery goes with the last of the goods.
+pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Result<Vec<Share>> {
+    let mut checks = Checks::new();
+    let mut quantities: Vec<i64> = lines.iter().map(|l| left(l) * i64::from(named.is_none())).collect();
+    for (i, wish) in named.unwrap_or_default().iter().enumerate() {
+        let at = format!("/lines/{i}");
+        let found = lines.iter().position(|l| l.id == wish.line_id && l.kind == OrderLineKind::Goods);
+        let Some((line, quantity)) = found.and_then(|p| lines.get(p).zip(quantities.get_mut(p))) else {
+            checks.that(false, format!("{at}/lineId"), "unknown_line", "The order has no such line of goods.");
+            continue;
+        };
+        checks.that(*quantity == 0, &at, "duplicate", "This line stands twice.");
+        checks.range(format!("{at}/quantity"), wish.quantity, 1, left(line));
+        *quantity = wish.quantity;
+    }
+    checks.done()?;
+    let goods_left = lines
+        .iter()
+        .zip(&quantities)
+        .any(|(line, quantity)| line.kind == OrderLineKind::Goods && left(line) > *quantity);
+    let mut shares = Vec::new();
+    for (line, mut quantity) in lines.iter().zip(quantities) {
+        if line.kind == OrderLineKind::Shipping && !goods_left {
+            quantity = left(line);
+        }
+        if quantity > 0 {
+            shares.push(Share { line_id: line.id, quantity, amount: amount(line, quantity)? });
+        }
+    }
+    Ok(shares)
+}
+
+fn left(line: &OrderLineRow) -> i64 {
+    line.quantity - line.quantity_cancelled
+}
+
+/// Net and each tax give back their own share, so that what is given back is always the sum of its parts.
+fn amount(line: &OrderLineRow, quantity: i64) -> Result<i64> {
+    let share = |total| share_of(total, line.quantity, line.quantity_cancelled, quantity);
+    let mut amount = share(line.net)?;
+    for tax in line.taxes.iter() {
+        amount += share(tax.amount.0)?;
+    }
+    Ok(amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::carts::LineTax;
+    use crate::kernel::ids::OrderId;
+    use crate::kernel::money::Minor;
+    use crate::kernel::{Code, Json};
+    use proptest::prelude::*;
+
+    fn line(kind: OrderLineKind, quantity: i64, net: i64, taxes: &[i64]) -> OrderLineRow {
+        let tax: i64 = taxes.iter().sum();
+        let one = |amount: &i64| LineTax { name: "VAT".into(), rate: "20".parse().unwrap(), amount: Minor(*amount) };
+        OrderLineRow {
+            id: OrderLineId::new(),
+            order_id: OrderId::new(),
+            position: 0,
+            kind,
+            variant_id: None,
+            sku: "A".into(),
+            title: "A".into(),
+            quantity,
+            unit_price: 0,
+            subtotal: net,
+            discount: 0,
+            net,
+            taxes: Json(taxes.iter().map(one).collect()),
+            tax,
+            total: net + tax,
+            quantity_cancelled: 0,
+        }
+    }
+
+    fn wish(line: &OrderLineRow, quantity: i64) -> CancelOrderLine {
+        CancelOrderLine { line_id: line.id, quantity }
+    }
+
+    #[test]
+    fn everything_gives_back_everything() {
+        let lines = [line(OrderLineKind::Goods, 3, 1000, &[190]), line(OrderLineKind::Shipping, 1, 417, &[83])];
+        let back: i64 = shares(&lines, None).unwrap().iter().map(|s| s.amount).sum();
+        assert_eq!(back, 1690);
+    }
+
+    #[test]
+    fn the_delivery_goes_with_the_last_of_the_goods() {
+        let mut lines = [line(OrderLineKind::Goods, 3, 1000, &[190]), line(OrderLineKind::Shipping, 1, 500, &[])];
+        let first = shares(&lines, Some(&[wish(&lines[0], 2)])).unwrap();
+        assert_eq!(first.len(), 1);
+        lines[0].quantity_cancelled = 2;
+        let second = shares(&lines, Some(&[wish(&lines[0], 1)])).unwrap();
+        assert_eq!(second.len(), 2);
+        assert_eq!(first[0].amount + second[0].amount + second[1].amount, 1690);
+    }
+
+    #[test]
+    fn more_than_there_is_is_refused_by_line() {
+        let lines = [line(OrderLineKind::Goods, 3, 1000, &[]), line(OrderLineKind::Shipping, 1, 500, &[])];
+        for (wish, pointer) in [
+            (wish(&lines[0], 4), "/lines/0/quantity"),
+            (wish(&lines[0], 0), "/lines/0/quantity"),
+            (wish(&lines[1], 1), "/lines/0/lineId"),
+        ] {
+            let error = shares(&lines, Some(&[wish])).unwrap_err();
+            assert_eq!((error.code, error.fields[0].pointer.as_str()), (Code::ValidationFailed, pointer));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn calling_off_bit_by_bit_gives_back_exactly_the_total(
+            quantity in 1_i64..40, net in 0_i64..100_000, tax in 0_i64..20_000, steps in proptest::collection::vec(1_i64..10, 1..40),
+        ) {
+            let mut lines = [line(OrderLineKind::Goods, quantity, net, &[tax, tax / 3])];
+            let mut back = 0;
+            for step in steps.into_iter().chain([quantity]) {
+                let step = step.min(left(&lines[0]));
+                if step == 0 {
+                    break;
+                }
+                let share = shares(&lines, Some(&[wish(&lines[0], step)])).unwrap()[0];
+                prop_assert!(share.amount >= 0);
+                back += share.amount;
+                lines[0].quantity_cancelled += step;
+            }
+            if left(&lines[0]) == 0 {
+                prop_assert_eq!(back, lines[0].total);
+            } else {
+                prop_assert!(back <= lines[0].total);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Orders: what was sold, to whom, for how much, and what became of it.
+//!
+//! An order is written once, by `placeOrder`, and its lines keep every step of their arithmetic. Its axes are independent:
+//! `status` is stored, how it is paid follows from its payment's events. Cancelling a line gives back that line's own share,
+//! as it was fixed at placement; nothing is ever spread again.
+//!
+//! ```text
+//! open ──cancel everything──▶ cancelled
+//!   └────everything done────▶ completed
+//! ```
+
+mod cancellation;
+mod model;
+mod numbering;
+mod operations;
+mod queries;
+
+pub use cancellation::{CancelOrderLine, Share, shares};
+pub use model::{
+    Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, OrderTotals, ShippingChoice,
+};
+pub use numbering::scattered;
+pub use queries::{
+    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, insert, insert_allocations, insert_lines, lines_of,
+    lock, payment_of,
+    note, take_back,
+};
+
+use crate::auth::{Access, Scope};
+use crate::kernel::ids::{ChannelId, OrderEventId, OrderId};
+use crate::kernel::{Document, Page, Timestamp};
+
+crate::operations! {
+    queries OrderQueries {
+        /// Finds an order with its lines and payment. A shop front sends the token of the cart it was made of.
+        order(id: OrderId): GetOrder => Order, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
+        /// Lists orders, newest first.
+        orders(channel_id: Option<ChannelId>, status: Option<OrderStatus>, number: Option<String>, email: Option<String>,
+               reference: Option<String>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListOrders => Page<Order>,
+            GET "/orders", Access::scope(Scope::OrdersRead);
+        /// Lists what happened to an order, oldest first.
+        order_timeline(id: OrderId): GetOrderTimeline => OrderTimeline,
+            GET "/orders/{id}/timeline", Access::storefront_or(Scope::OrdersRead);
+    }
+}
+
+crate::output! {
+    /// What happened to an order.
+    OrderTimeline {
+        /// The entries, oldest first.
+        entries: Vec<TimelineEntry>,
+    }
+    /// Something that happened to an order.
+    TimelineEntry {
+        /// Its id; null for the placement, which the order itself tells.
+        #[schema(required = true)]
+        id: Option<OrderEventId>,
+        /// What happened: `placed`, `lines_cancelled`, `cancelled`.
+        kind: String,
+        /// What there is to know about it.
+        data: Document,
+        /// Who did it; null where the caller may not know.
+        #[schema(required = true)]
+        actor: Option<String>,
+        /// When.
+        at: Timestamp,
+    }
+}
+
+impl crate::operation::Output for OrderTimeline {}

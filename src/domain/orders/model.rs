@@ -1,0 +1,303 @@
+use diesel::prelude::*;
+
+use crate::domain::carts::{Address, LineTax, OrderSource};
+use crate::domain::payments::Payment;
+use crate::kernel::ids::{
+    CartId, ChannelId, CheckoutId, OrderId, OrderLineId, ShippingMethodId, VariantId,
+};
+use crate::kernel::money::{Rounding, TaxPer};
+use crate::kernel::state::Lifecycle;
+use crate::kernel::{Currency, Document, Json, Money, Timestamp};
+use crate::operation::Output;
+use crate::schema::{order_lines, orders};
+use crate::{choice, output};
+
+choice! {
+    /// Where an order stands.
+    OrderStatus {
+        /// Something is still to be done.
+        Open = "open",
+        /// Everything is done.
+        Completed = "completed",
+        /// All of it was called off.
+        Cancelled = "cancelled",
+    }
+}
+
+impl Lifecycle for OrderStatus {
+    const SUBJECT: &str = "order";
+    const TRANSITIONS: &[(Self, Self)] = &[(Self::Open, Self::Completed), (Self::Open, Self::Cancelled)];
+}
+
+choice! {
+    /// What a line is of.
+    OrderLineKind {
+        /// Goods.
+        Goods = "goods",
+        /// Delivery.
+        Shipping = "shipping",
+    }
+}
+
+choice! {
+    /// What may be done with an order next.
+    OrderAction {
+        /// Call off what is left of it.
+        Cancel = "cancel",
+    }
+}
+
+/// An order as the database has it.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = orders)]
+#[allow(missing_docs)]
+pub struct OrderRow {
+    pub id: OrderId,
+    pub number: String,
+    pub channel_id: ChannelId,
+    pub cart_id: CartId,
+    pub checkout_id: CheckoutId,
+    pub status: OrderStatus,
+    pub source: OrderSource,
+    pub reference: Option<String>,
+    pub email: String,
+    pub shipping_address: Option<Json<Address>>,
+    pub billing_address: Option<Json<Address>>,
+    pub shipping_method: Option<Json<ShippingChoice>>,
+    pub placed_by: String,
+    pub currency: Currency,
+    pub prices_include_tax: bool,
+    pub rounding: Rounding,
+    pub tax_per: TaxPer,
+    pub goods_total: i64,
+    pub discount_total: i64,
+    pub shipping_total: i64,
+    pub tax_total: i64,
+    pub grand_total: i64,
+    pub cancelled_total: i64,
+    pub metadata: Json<Document>,
+    pub version: i64,
+    pub placed_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub cancelled_at: Option<Timestamp>,
+}
+
+/// A line as the database has it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = order_lines)]
+#[allow(missing_docs)]
+pub struct OrderLineRow {
+    pub id: OrderLineId,
+    pub order_id: OrderId,
+    pub position: i64,
+    pub kind: OrderLineKind,
+    pub variant_id: Option<VariantId>,
+    pub sku: String,
+    pub title: String,
+    pub quantity: i64,
+    pub unit_price: i64,
+    pub subtotal: i64,
+    pub discount: i64,
+    pub net: i64,
+    pub taxes: Json<Vec<LineTax>>,
+    pub tax: i64,
+    pub total: i64,
+    pub quantity_cancelled: i64,
+}
+
+output! {
+    /// The way of delivery an order was placed with.
+    ShippingChoice {
+        /// The method.
+        method_id: ShippingMethodId,
+        /// Its handle.
+        handle: String,
+        /// What it was called.
+        name: String,
+    }
+    /// What was sold, to whom, for how much.
+    Order {
+        /// Its id.
+        id: OrderId,
+        /// Its number, unique in the channel.
+        number: String,
+        /// The channel it was placed in.
+        channel_id: ChannelId,
+        /// The cart it was made of.
+        cart_id: CartId,
+        /// Where it stands.
+        status: OrderStatus,
+        /// Where it came from.
+        source: OrderSource,
+        /// The caller's own reference.
+        #[schema(required = true)]
+        reference: Option<String>,
+        /// The shopper's e-mail address.
+        email: String,
+        /// Where it goes.
+        #[schema(required = true)]
+        shipping_address: Option<Address>,
+        /// Who pays; the shipping address where null.
+        #[schema(required = true)]
+        billing_address: Option<Address>,
+        /// The way of delivery.
+        #[schema(required = true)]
+        shipping_method: Option<ShippingChoice>,
+        /// The currency of all its amounts.
+        currency: Currency,
+        /// Whether its prices contain the tax.
+        prices_include_tax: bool,
+        /// Its lines, the delivery last.
+        lines: Vec<OrderLine>,
+        /// What it cost; sums of its lines.
+        totals: OrderTotals,
+        /// How it is paid.
+        #[schema(required = true)]
+        payment: Option<Payment>,
+        /// What may be done with it next.
+        allowed_actions: Vec<OrderAction>,
+        /// Free data of the shop's own.
+        metadata: Document,
+        /// Raised by every change.
+        version: i64,
+        /// When it was placed.
+        placed_at: Timestamp,
+        /// When it was last changed.
+        updated_at: Timestamp,
+        /// When it was called off.
+        #[schema(required = true)]
+        cancelled_at: Option<Timestamp>,
+    }
+    /// A line of an order.
+    #[graphql(complex)]
+    OrderLine {
+        /// Its id.
+        id: OrderLineId,
+        /// Goods or delivery.
+        kind: OrderLineKind,
+        /// The variant, of goods.
+        #[schema(required = true)]
+        variant_id: Option<VariantId>,
+        /// Its SKU; the handle of the way of delivery.
+        sku: String,
+        /// What it was called.
+        title: String,
+        /// Units.
+        quantity: i64,
+        /// Of these, called off.
+        quantity_cancelled: i64,
+        /// What one cost, as the channel priced.
+        unit_price: Money,
+        /// Unit price × quantity.
+        subtotal: Money,
+        /// What was taken off.
+        discount: Money,
+        /// What was taxed.
+        net: Money,
+        /// The tax.
+        tax: Money,
+        /// The tax, rate by rate.
+        taxes: Vec<LineTax>,
+        /// Net and tax.
+        total: Money,
+    }
+    /// What an order cost.
+    OrderTotals {
+        /// The goods' subtotals.
+        goods: Money,
+        /// What was taken off.
+        discount: Money,
+        /// Delivery, as the channel priced.
+        shipping: Money,
+        /// All tax, that of delivery too.
+        tax: Money,
+        /// What was to be paid.
+        total: Money,
+        /// Of that, called off.
+        cancelled: Money,
+    }
+}
+
+impl Output for Order {
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
+
+impl Order {
+    /// The order as clients see it.
+    pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payment: Option<Payment>) -> Self {
+        let currency = row.currency;
+        let money = |amount| Money { amount, currency };
+        let lines: Vec<OrderLine> = lines
+            .into_iter()
+            .map(|line| OrderLine {
+                id: line.id,
+                kind: line.kind,
+                variant_id: line.variant_id,
+                sku: line.sku,
+                title: line.title,
+                quantity: line.quantity,
+                quantity_cancelled: line.quantity_cancelled,
+                unit_price: money(line.unit_price),
+                subtotal: money(line.subtotal),
+                discount: money(line.discount),
+                net: money(line.net),
+                tax: money(line.tax),
+                taxes: line.taxes.0,
+                total: money(line.total),
+            })
+            .collect();
+        let allowed_actions =
+            if row.status == OrderStatus::Open { vec![OrderAction::Cancel] } else { Vec::new() };
+        Self {
+            id: row.id,
+            number: row.number,
+            channel_id: row.channel_id,
+            cart_id: row.cart_id,
+            status: row.status,
+            source: row.source,
+            reference: row.reference,
+            email: row.email,
+            shipping_address: row.shipping_address.map(|a| a.0),
+            billing_address: row.billing_address.map(|a| a.0),
+            shipping_method: row.shipping_method.map(|m| m.0),
+            currency,
+            prices_include_tax: row.prices_include_tax,
+            totals: OrderTotals {
+                goods: money(row.goods_total),
+                discount: money(row.discount_total),
+                shipping: money(row.shipping_total),
+                tax: money(row.tax_total),
+                total: money(row.grand_total),
+                cancelled: money(row.cancelled_total),
+            },
+            lines,
+            payment,
+            allowed_actions,
+            metadata: row.metadata.0,
+            version: row.version,
+            placed_at: row.placed_at,
+            updated_at: row.updated_at,
+            cancelled_at: row.cancelled_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_of_an_order_s_life_is_in_the_table_or_refused() {
+        for from in OrderStatus::ALL {
+            for to in OrderStatus::ALL {
+                let allowed = matches!(
+                    (from, to),
+                    (OrderStatus::Open, OrderStatus::Completed | OrderStatus::Cancelled)
+                );
+                assert_eq!(from.check(*to).is_ok(), allowed, "{from} to {to}");
+            }
+        }
+    }
+}
