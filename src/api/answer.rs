@@ -39,7 +39,10 @@ pub fn problem(error: &Error, request_id: Uuid) -> HttpResponse {
         request_id: request_id.to_string(),
     };
     let mut answer = HttpResponse::build(status);
-    answer.content_type("application/problem+json").insert_header(no_store());
+    answer
+        .content_type("application/problem+json")
+        .insert_header(no_store())
+        .insert_header(("x-request-id", request_id.to_string()));
     match error.code {
         Code::Unauthenticated => {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

@@ -130,7 +130,7 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
         m if m.starts_with("unknown variant") => "unknown_value",
         _ => "invalid_type",
     };
-    if let ("missing_field" | "unknown_field", Some(name)) = (code, message.split('`').nth(1)) {
+    if let ("missing_field" | "unknown_field" | "duplicate_field", Some(name)) = (code, message.split('`').nth(1)) {
         if !pointer.ends_with(&format!("/{name}")) {
             pointer.push('/');
             pointer.push_str(name);

@@ -228,7 +228,8 @@ fn if_match(headers: &HeaderMap, meta: &Meta) -> Result<Option<i64>> {
         return Ok(None);
     }
     let version = value.to_str().ok().and_then(|v| {
-        v.trim().strip_prefix('"')?.strip_suffix('"')?.split('-').next()?.parse().ok()
+        let tag = v.trim().strip_prefix('"')?.strip_suffix('"').filter(|tag| !tag.contains('"'))?;
+        tag.split('-').next()?.parse().ok()
     });
     version.map(Some).ok_or_else(|| {
         Error::new(Code::InvalidInput, "If-Match must be an ETag that this server gave for the object.")

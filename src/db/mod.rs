@@ -9,6 +9,8 @@ pub mod migrations;
 mod sql;
 mod writer;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::connection::TransactionManager;
@@ -74,6 +76,7 @@ impl AfterCommit {
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     writer: Option<writer::Writer>,
+    statements: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -94,16 +97,36 @@ impl Db {
             .connection_timeout(PATIENCE)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Manager(address.clone()));
-        Ok(Self { pool, writer })
+        Ok(Self { pool, writer, statements: Arc::default() })
+    }
+
+    /// How many statements were sent through this handle and its clones, transaction control left out.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// The same work, with its statements counted whichever thread it runs in.
+    fn counted<T, F>(&self, mut work: F) -> impl FnMut(&mut Conn) -> Result<T> + Send + 'static
+    where
+        F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let total = self.statements.clone();
+        move |conn| {
+            let before = statements();
+            let result = work(conn);
+            total.fetch_add(statements().wrapping_sub(before), Ordering::Relaxed);
+            result
+        }
     }
 
     /// Runs a read on the blocking pool. A connection that turns out to be dead is replaced once.
-    pub async fn read<T, F>(&self, mut work: F) -> Result<T>
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
         let pool = self.pool.clone();
+        let mut work = self.counted(work);
         blocking(move || {
             let first = on_pooled(&pool, &mut work);
             match first {
@@ -115,11 +138,12 @@ impl Db {
     }
 
     /// Runs a transaction; what it returns was on disk before.
-    pub async fn write<T, F>(&self, mut work: F) -> Result<T>
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<(T, AfterCommit)> + Send + 'static,
     {
+        let mut work = self.counted(work);
         if let Some(writer) = &self.writer {
             return writer.run(work).await;
         }

@@ -4,7 +4,8 @@
 /// answer can be pasted anywhere.
 #[macro_export]
 macro_rules! choice {
-    ($(#[$meta:meta])* $name:ident { $( $(#[doc = $doc:literal])+ $variant:ident = $text:literal ),+ $(,)? }) => {
+    // `tt` and not `literal`: derives that read `rename` do not look into a captured literal.
+    ($(#[$meta:meta])* $name:ident { $( $(#[doc = $doc:literal])+ $variant:ident = $text:tt ),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,

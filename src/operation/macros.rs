@@ -23,7 +23,7 @@ macro_rules! operations {
     (
         $(queries $queries:ident { $(
             $(#[doc = $qdoc:literal])+
-            $qfield:ident ( $( $(#[serde($serde:meta)])? $arg:ident : $argty:ty ),* $(,)? ) : $qop:ident => $qout:ty,
+            $qfield:ident ( $( $(#[serde($($serde:tt)+)])? $arg:ident : $argty:ty ),* $(,)? ) : $qop:ident => $qout:ty,
             $qverb:ident $qpath:literal, $qaccess:expr $(, [$($qtrait:ident),+])? ;
         )* })?
         $(mutations $mutations:ident { $(
@@ -60,7 +60,7 @@ macro_rules! operations {
                 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
                 #[serde(rename_all = "camelCase", deny_unknown_fields)]
                 #[allow(missing_docs)]
-                pub struct $qop { $( $(#[serde($serde)])? pub $arg: $argty ),* }
+                pub struct $qop { $( $(#[serde($($serde)+)])? pub $arg: $argty ),* }
 
                 impl $crate::operation::Operation for $qop {
                     type Output = $qout;

@@ -146,11 +146,27 @@ pub trait Output: Serialize + DeserializeOwned + ToSchema + Send + 'static {
     fn cursor(&self) -> Option<&str> {
         None
     }
+
+    /// Its name in the OpenAPI document.
+    fn schema_name() -> String {
+        Self::name().into_owned()
+    }
+
+    /// What its OpenAPI schema refers to, beyond what the derive names.
+    fn more_schemas(_: &mut Vec<(String, RefOr<Schema>)>) {}
 }
 
 impl<T: Serialize + DeserializeOwned + ToSchema + Send + 'static> Output for Page<T> {
     fn cursor(&self) -> Option<&str> {
         self.page.next_cursor.as_deref()
+    }
+
+    fn schema_name() -> String {
+        format!("{}Page", T::name())
+    }
+
+    fn more_schemas(list: &mut Vec<(String, RefOr<Schema>)>) {
+        list.push((T::name().into_owned(), T::schema()));
     }
 }
 
@@ -335,10 +351,11 @@ impl<D: Door> Registry<D> {
             meta: O::META,
             input: <O as PartialSchema>::schema,
             output: <O::Output as PartialSchema>::schema,
-            output_name: || <O::Output as ToSchema>::name().into_owned(),
+            output_name: O::Output::schema_name,
             schemas: |list| {
                 <O as ToSchema>::schemas(list);
                 <O::Output as ToSchema>::schemas(list);
+                O::Output::more_schemas(list);
             },
             handler: D::open::<O>(),
         });

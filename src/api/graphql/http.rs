@@ -204,6 +204,15 @@ fn refused(refusal: &guard::Refusal) -> Response {
 fn render(response: Response, media: Media, id: Uuid) -> HttpResponse {
     let refused = response.errors.iter().all(|e| e.path.is_empty()) && !response.errors.is_empty();
     if !refused {
+        let mut response = response;
+        // An argument that cannot be read is found only when its field is resolved, and knows neither code nor request.
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_default();
+            if extensions.get("code").is_none() {
+                extensions.set("code", Code::InvalidInput.as_str());
+                extensions.set("requestId", id.to_string());
+            }
+        }
         let body = serde_json::to_vec(&response).unwrap_or_default();
         return build(StatusCode::OK, media, id).body(body);
     }
