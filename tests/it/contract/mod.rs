@@ -1,0 +1,10 @@
+//! What must hold for every operation and at every door, however many there are.
+
+mod bombs;
+mod documents;
+mod doors;
+mod headers;
+mod keys;
+mod migrations;
+mod permissions;
+mod protocol;

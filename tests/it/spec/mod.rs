@@ -1,0 +1,4 @@
+//! The stories of each domain.
+
+mod channels;
+mod identity;
