@@ -58,7 +58,7 @@ output! {
 impl Output for Placement {}
 
 /// What the transaction that begins a placement came to, where that is not an order.
-enum Next {
+pub enum Next {
     /// A provider far away is to be asked.
     Ask(CheckoutRow, Authorize),
     /// Nothing was placed; this is known instead.
@@ -98,7 +98,7 @@ impl Next {
     }
 }
 
-type Step = ControlFlow<Placement, Next>;
+pub type Step = ControlFlow<Placement, Next>;
 
 /// The first transaction: with a provider that decides here, also the last.
 fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
