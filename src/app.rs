@@ -9,7 +9,9 @@ use crate::api::server::Registries;
 use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
-use crate::domain::{carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax};
+use crate::domain::{
+    carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax,
+};
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
@@ -36,7 +38,10 @@ pub fn registry<D: Door>() -> Registry<D> {
 
 /// What the server makes its doors of.
 pub fn registries() -> Registries {
-    Registries { rest: registry, list: registry::<List> }
+    Registries {
+        rest: registry,
+        list: registry::<List>,
+    }
 }
 
 /// Opens the application on an existing database.
@@ -45,7 +50,10 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let mut conn = address.open()?;
     let waiting = migrations::pending(&mut conn)?;
     if !waiting.is_empty() {
-        let detail = format!("{} migrations are pending; run `mercer migrate` first.", waiting.len());
+        let detail = format!(
+            "{} migrations are pending; run `mercer migrate` first.",
+            waiting.len()
+        );
         return Err(Error::new(Code::Unavailable, detail));
     }
     let cursors = CursorKey::new(&secret(&mut conn, "cursors")?);
@@ -74,11 +82,17 @@ fn payment_providers(config: &Config) -> PaymentProviders {
 /// All background work.
 pub fn jobs() -> Jobs {
     let mut jobs = Jobs::default();
-    jobs.every(Duration::from_hours(1), "idempotency.sweep", |cx| async move {
-        cx.write(idempotency::sweep).await.map(drop)
-    });
+    jobs.every(
+        Duration::from_hours(1),
+        "idempotency.sweep",
+        |cx| async move { cx.write(idempotency::sweep).await.map(drop) },
+    );
     jobs.every(Duration::from_secs(15), "checkouts.expire", flows::expire);
-    jobs.every(Duration::from_secs(15), "payments.reconcile", flows::reconcile);
+    jobs.every(
+        Duration::from_secs(15),
+        "payments.reconcile",
+        flows::reconcile,
+    );
     jobs.every(Duration::from_secs(1), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.
@@ -116,6 +130,9 @@ fn secret(conn: &mut Conn, name: &str) -> Result<Vec<u8>> {
         "INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
         params![name, fresh],
     )?;
-    let rows = conn.rows::<Binary, Vec<u8>>("SELECT value FROM secrets WHERE name = ?", params![name])?;
-    rows.into_iter().next().ok_or_else(|| Error::internal("the secret vanished"))
+    let rows =
+        conn.rows::<Binary, Vec<u8>>("SELECT value FROM secrets WHERE name = ?", params![name])?;
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| Error::internal("the secret vanished"))
 }

@@ -86,13 +86,21 @@ fn parse<T: FromStr>(
         (None, None) => (key, default.to_owned()),
     };
     let value = text.parse().ok();
-    checks.that(value.is_some(), source, "invalid", format!("{text:?} is not a value for {key}."));
+    checks.that(
+        value.is_some(),
+        source,
+        "invalid",
+        format!("{text:?} is not a value for {key}."),
+    );
     value
 }
 
 /// Hides the password of a URL.
 fn mask(value: &str) -> String {
-    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+    match value
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
         Some((scheme, (login, rest))) => {
             let user = login.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}:***@{rest}")
@@ -112,14 +120,24 @@ impl Config {
         let mut file: BTreeMap<String, String> = match path {
             None => BTreeMap::new(),
             Some(path) => {
-                let read = |e: String| Error::new(Code::ValidationFailed, format!("{}: {e}", path.display()));
+                let read = |e: String| {
+                    Error::new(Code::ValidationFailed, format!("{}: {e}", path.display()))
+                };
                 let text = std::fs::read_to_string(path).map_err(|e| read(e.to_string()))?;
-                let table: toml::Table = text.parse().map_err(|e: toml::de::Error| read(e.to_string()))?;
-                table.into_iter().map(|(key, value)| (key, plain(value))).collect()
+                let table: toml::Table = text
+                    .parse()
+                    .map_err(|e: toml::de::Error| read(e.to_string()))?;
+                table
+                    .into_iter()
+                    .map(|(key, value)| (key, plain(value)))
+                    .collect()
             }
         };
-        file.entry("environment".to_owned()).or_insert_with(|| environment.to_string());
-        Self::read(&file, |name| flags(name).or_else(|| std::env::var(name).ok()))
+        file.entry("environment".to_owned())
+            .or_insert_with(|| environment.to_string());
+        Self::read(&file, |name| {
+            flags(name).or_else(|| std::env::var(name).ok())
+        })
     }
 
     /// Whether a switch is on.
@@ -142,7 +160,10 @@ impl Config {
     /// The number of database connections.
     pub fn connection_count(&self) -> u32 {
         let workers = u32::try_from(self.worker_count()).unwrap_or(2);
-        match (self.connections, crate::db::Address::parse(&self.database_url)) {
+        match (
+            self.connections,
+            crate::db::Address::parse(&self.database_url),
+        ) {
             (0, crate::db::Address::Sqlite(_)) => workers.saturating_mul(2),
             (0, crate::db::Address::Postgres(_)) => workers.saturating_mul(4),
             (n, _) => n,
@@ -212,15 +233,24 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
-        let file = BTreeMap::from([("workers".into(), "3".into()), ("log".into(), "warn".into())]);
+        let file = BTreeMap::from([
+            ("workers".into(), "3".into()),
+            ("log".into(), "warn".into()),
+        ]);
         let env = |name: &str| (name == "MERCER_WORKERS").then(|| "5".to_owned());
         let config = Config::read(&file, env).unwrap();
-        assert_eq!((config.workers, config.log.as_str(), config.drain_seconds), (5, "warn", 25));
+        assert_eq!(
+            (config.workers, config.log.as_str(), config.drain_seconds),
+            (5, "warn", 25)
+        );
     }
 
     #[test]
     fn every_mistake_is_reported_at_once() {
-        let file = BTreeMap::from([("wrokers".into(), "3".into()), ("bind".into(), "here".into())]);
+        let file = BTreeMap::from([
+            ("wrokers".into(), "3".into()),
+            ("bind".into(), "here".into()),
+        ]);
         let env = |name: &str| (name == "MERCER_WORKERS").then(|| "many".to_owned());
         let error = Config::read(&file, env).unwrap_err();
         let about: Vec<&str> = error.fields.iter().map(|f| f.pointer.as_str()).collect();
@@ -229,7 +259,10 @@ mod tests {
 
     #[test]
     fn a_password_is_never_printed() {
-        let file = BTreeMap::from([("database_url".into(), "postgres://shop:s3cret@db/shop".into())]);
+        let file = BTreeMap::from([(
+            "database_url".into(),
+            "postgres://shop:s3cret@db/shop".into(),
+        )]);
         let config = Config::read(&file, |_| None).unwrap();
         assert!(config.print().contains("postgres://shop:***@db/shop"));
         assert!(!config.print().contains("s3cret"));

@@ -138,7 +138,12 @@ impl App {
     pub async fn refresh_versions(&self) -> Result<()> {
         let rows = self
             .db
-            .read(|conn| conn.rows::<(Text, BigInt), (String, i64)>("SELECT name, value FROM versions", vec![]))
+            .read(|conn| {
+                conn.rows::<(Text, BigInt), (String, i64)>(
+                    "SELECT name, value FROM versions",
+                    vec![],
+                )
+            })
             .await?;
         for topic in [Topic::Catalog, Topic::Settings] {
             if let Some((_, value)) = rows.iter().find(|(name, _)| name == topic.as_str()) {
@@ -160,9 +165,16 @@ impl App {
         let app = self.clone();
         self.db
             .read(move |conn| {
-                for snapshot in app.snapshots.iter().filter(|s| s.version() != Some(version)) {
+                for snapshot in app
+                    .snapshots
+                    .iter()
+                    .filter(|s| s.version() != Some(version))
+                {
                     let loaded = (snapshot.load)(conn)?;
-                    *snapshot.current.write().map_err(|_| Error::internal("poisoned"))? = Some((version, loaded));
+                    *snapshot
+                        .current
+                        .write()
+                        .map_err(|_| Error::internal("poisoned"))? = Some((version, loaded));
                 }
                 Ok(())
             })
@@ -172,7 +184,11 @@ impl App {
 
 impl Snapshot {
     fn version(&self) -> Option<u64> {
-        self.current.read().ok()?.as_ref().map(|(version, _)| *version)
+        self.current
+            .read()
+            .ok()?
+            .as_ref()
+            .map(|(version, _)| *version)
     }
 }
 
@@ -182,13 +198,19 @@ impl AppState {
         self.parts
             .get(&TypeId::of::<T>())
             .and_then(|part| part.downcast_ref())
-            .ok_or_else(|| Error::internal(format!("app.rs adds no {}", std::any::type_name::<T>())))
+            .ok_or_else(|| {
+                Error::internal(format!("app.rs adds no {}", std::any::type_name::<T>()))
+            })
     }
 
     /// The kept rows of this type, as they were when the operation began.
     pub fn kept<T: Kept>(&self) -> Result<Arc<T>> {
         let missing = || Error::internal(format!("app.rs keeps no {}", std::any::type_name::<T>()));
-        let snapshot = self.snapshots.iter().find(|s| s.kind == TypeId::of::<T>()).ok_or_else(missing)?;
+        let snapshot = self
+            .snapshots
+            .iter()
+            .find(|s| s.kind == TypeId::of::<T>())
+            .ok_or_else(missing)?;
         let current = snapshot.current.read().map_err(|_| missing())?;
         let (_, value) = current.as_ref().ok_or_else(missing)?;
         value.clone().downcast().map_err(|_| missing())
@@ -227,7 +249,8 @@ impl Versions {
     }
 
     fn raise(&self, topic: Topic, to: i64) {
-        self.of(topic).fetch_max(u64::try_from(to).unwrap_or_default(), Ordering::AcqRel);
+        self.of(topic)
+            .fetch_max(u64::try_from(to).unwrap_or_default(), Ordering::AcqRel);
     }
 
     fn of(&self, topic: Topic) -> &AtomicU64 {
@@ -256,7 +279,13 @@ pub struct Cx {
 impl Cx {
     /// The context of a request.
     pub fn new(app: App, actor: Actor, request_id: Uuid) -> Self {
-        Self { app, actor: Arc::new(actor), request_id, idempotency_key: None, claim: None }
+        Self {
+            app,
+            actor: Arc::new(actor),
+            request_id,
+            idempotency_key: None,
+            claim: None,
+        }
     }
 
     /// Reads. Several statements may see different moments; what must fit together belongs into one statement or a write.
@@ -266,7 +295,10 @@ impl Cx {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let cx = self.clone();
-        self.app.db.read(move |conn| work(&mut Tx::new(conn, &cx))).await
+        self.app
+            .db
+            .read(move |conn| work(&mut Tx::new(conn, &cx)))
+            .await
     }
 
     /// Runs a transaction: all of it happens, or nothing.
@@ -350,13 +382,21 @@ impl<'a> Tx<'a> {
 
     /// Announces an event about `subject`. `kind` and the shape of `data` are public.
     pub fn publish(&mut self, kind: &'static str, subject: Uuid, data: &impl Serialize) {
-        self.events.push(PendingEvent { kind, subject, data: Param::doc(data) });
+        self.events.push(PendingEvent {
+            kind,
+            subject,
+            data: Param::doc(data),
+        });
     }
 
     /// Causes later work, not before `delay` has passed.
     pub fn enqueue(&mut self, kind: &'static str, payload: &impl Serialize, delay: Duration) {
         let run_at = self.now.plus(delay);
-        self.jobs.push(PendingJob { kind, payload: Param::doc(payload), run_at });
+        self.jobs.push(PendingJob {
+            kind,
+            payload: Param::doc(payload),
+            run_at,
+        });
     }
 
     /// Writes what was announced. The versions come last: theirs are the rows that most transactions want.
@@ -371,7 +411,9 @@ impl<'a> Tx<'a> {
         self.write_jobs()?;
         for topic in std::mem::take(&mut self.touched) {
             let text = "UPDATE versions SET value = value + 1 WHERE name = ? RETURNING value";
-            let rows = self.conn.rows::<BigInt, i64>(text, params![topic.as_str()])?;
+            let rows = self
+                .conn
+                .rows::<BigInt, i64>(text, params![topic.as_str()])?;
             let app = self.cx.app.clone();
             let value = rows.first().copied().unwrap_or_default();
             self.after.push(move || app.versions.raise(topic, value));
@@ -387,7 +429,14 @@ impl<'a> Tx<'a> {
         let rows = std::mem::take(&mut self.events).into_iter().map(|event| {
             let count = counts.entry(event.subject).or_insert(0);
             *count += 1;
-            [EventId::new().into(), event.kind.into(), event.subject.into(), (*count).into(), event.data, self.now.into()]
+            [
+                EventId::new().into(),
+                event.kind.into(),
+                event.subject.into(),
+                (*count).into(),
+                event.data,
+                self.now.into(),
+            ]
         });
         let batch = Batch::new(
             &[
@@ -416,7 +465,13 @@ impl<'a> Tx<'a> {
             return Ok(());
         }
         let rows = std::mem::take(&mut self.jobs).into_iter().map(|job| {
-            [JobId::new().into(), job.kind.into(), job.payload, job.run_at.into(), self.now.into()]
+            [
+                JobId::new().into(),
+                job.kind.into(),
+                job.payload,
+                job.run_at.into(),
+                self.now.into(),
+            ]
         });
         let batch = Batch::new(
             &[

@@ -27,9 +27,13 @@ struct Problem<'a> {
 
 /// An error as an answer.
 pub fn problem(error: &Error, request_id: Uuid) -> HttpResponse {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let problem = Problem {
-        r#type: format!("{PROBLEM_TYPES}{}", error.code.as_str().to_ascii_lowercase().replace('_', "-")),
+        r#type: format!(
+            "{PROBLEM_TYPES}{}",
+            error.code.as_str().to_ascii_lowercase().replace('_', "-")
+        ),
         title: error.code.title(),
         status: status.as_u16(),
         detail: &error.detail,

@@ -34,19 +34,29 @@ pub struct Cache {
 impl Cache {
     /// A cache of at most so many bytes.
     pub fn new(limit: usize) -> Self {
-        Self { channels: RwLock::default(), bytes: AtomicUsize::new(0), limit }
+        Self {
+            channels: RwLock::default(),
+            bytes: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// The answer to this request line, if it is still good.
     pub fn get(&self, channel: ChannelId, line: &str, version: u64) -> Option<Kept> {
         let channels = self.channels.read().ok()?;
-        channels.get(&channel)?.get(line).filter(|kept| kept.version == version).cloned()
+        channels
+            .get(&channel)?
+            .get(line)
+            .filter(|kept| kept.version == version)
+            .cloned()
     }
 
     /// Keeps an answer. When the cache is full it is emptied: what is asked for often comes back at once.
     pub fn put(&self, channel: ChannelId, line: &str, kept: Kept) {
         let size = kept.body.len() + line.len() + 256;
-        let Ok(mut channels) = self.channels.write() else { return };
+        let Ok(mut channels) = self.channels.write() else {
+            return;
+        };
         if self.bytes.load(Ordering::Relaxed) + size > self.limit {
             channels.clear();
             self.bytes.store(0, Ordering::Relaxed);
@@ -55,8 +65,13 @@ impl Cache {
             return;
         }
         self.bytes.fetch_add(size, Ordering::Relaxed);
-        if let Some(old) = channels.entry(channel).or_default().insert(line.to_owned(), kept) {
-            self.bytes.fetch_sub(old.body.len() + line.len() + 256, Ordering::Relaxed);
+        if let Some(old) = channels
+            .entry(channel)
+            .or_default()
+            .insert(line.to_owned(), kept)
+        {
+            self.bytes
+                .fetch_sub(old.body.len() + line.len() + 256, Ordering::Relaxed);
         }
     }
 }
@@ -66,7 +81,12 @@ mod tests {
     use super::*;
 
     fn kept(version: u64) -> Kept {
-        Kept { body: Bytes::from_static(&[0; 1000]), etag: String::new(), link: None, version }
+        Kept {
+            body: Bytes::from_static(&[0; 1000]),
+            etag: String::new(),
+            link: None,
+            version,
+        }
     }
 
     #[test]

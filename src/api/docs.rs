@@ -3,8 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
-const POLICY: &str =
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:";
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:";
 
 struct File {
     name: &'static str,
@@ -14,7 +13,12 @@ struct File {
 }
 
 const FILES: &[File] = &[
-    File { name: "", media_type: "text/html; charset=utf-8", gzip: false, bytes: include_bytes!("docs/graphiql.html") },
+    File {
+        name: "",
+        media_type: "text/html; charset=utf-8",
+        gzip: false,
+        bytes: include_bytes!("docs/graphiql.html"),
+    },
     File {
         name: "graphiql.start.js",
         media_type: "text/javascript",
@@ -52,7 +56,9 @@ pub fn configure(config: &mut web::ServiceConfig, openapi: serde_json::Value) {
     for file in FILES {
         let route = web::get().to(move || async move {
             let mut answer = HttpResponse::Ok();
-            answer.content_type(file.media_type).insert_header(("content-security-policy", POLICY));
+            answer
+                .content_type(file.media_type)
+                .insert_header(("content-security-policy", POLICY));
             if file.gzip {
                 answer.insert_header((header::CONTENT_ENCODING, "gzip"));
             }
@@ -69,5 +75,7 @@ pub fn configure(config: &mut web::ServiceConfig, openapi: serde_json::Value) {
 async fn index() -> HttpResponse {
     let page = "<!doctype html><meta charset=utf-8><title>Mercer</title>\
         <h1>Mercer</h1><ul><li><a href=/docs/graphiql/>GraphiQL</a><li><a href=/docs/openapi/>Swagger UI</a></ul>";
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(page)
 }

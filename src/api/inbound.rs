@@ -36,5 +36,7 @@ async fn ready(app: web::Data<App>, ready: web::Data<Ready>) -> HttpResponse {
 }
 
 async fn print_metrics() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics::print())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(metrics::print())
 }

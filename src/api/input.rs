@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, I64Deserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use crate::kernel::{Code, Error, Result};
@@ -18,9 +20,17 @@ pub type PathFields = Vec<(&'static str, String)>;
 pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result<T> {
     let mut pairs = String::new();
     for (name, value) in path {
-        if query.split('&').any(|pair| pair.split('=').next() == Some(name)) {
+        if query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(name))
+        {
             let message = "Stands in the path and may not be repeated in the query.";
-            return Err(Error::field(Code::InvalidInput, format!("/{name}"), "duplicate", message));
+            return Err(Error::field(
+                Code::InvalidInput,
+                format!("/{name}"),
+                "duplicate",
+                message,
+            ));
         }
         pairs.push_str(name);
         pairs.push('=');
@@ -39,9 +49,13 @@ pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result
         invalid_utf8 |= key.is_none() || value.is_none();
     }
     if invalid_utf8 {
-        return Err(Error::new(Code::MalformedRequest, "The query string is not valid UTF-8."));
+        return Err(Error::new(
+            Code::MalformedRequest,
+            "The query string is not valid UTF-8.",
+        ));
     }
-    let deserializer = serde_html_form::Deserializer::from_bytes(pairs.trim_end_matches('&').as_bytes());
+    let deserializer =
+        serde_html_form::Deserializer::from_bytes(pairs.trim_end_matches('&').as_bytes());
     serde_path_to_error::deserialize(deserializer)
         .map_err(|error| invalid_input(&error.path().clone(), &error.into_inner().to_string()))
 }
@@ -61,22 +75,37 @@ fn form_pairs(query: &str) -> impl Iterator<Item = (Option<String>, Option<Strin
         }
         String::from_utf8(bytes).ok()
     }
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
-    })
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
 }
 
 /// Reads the input of a request with a body; what stands in the path may not stand in the body.
-pub fn from_body<T: DeserializeOwned>(path: &PathFields, version: Option<i64>, body: &[u8]) -> Result<T> {
+pub fn from_body<T: DeserializeOwned>(
+    path: &PathFields,
+    version: Option<i64>,
+    body: &[u8],
+) -> Result<T> {
     let body = if body.is_empty() { b"{}" } else { body };
     check_depth(body)?;
     let mut json = serde_json::Deserializer::from_slice(body);
-    let merged = Merged { path, version, json: &mut json };
+    let merged = Merged {
+        path,
+        version,
+        json: &mut json,
+    };
     let value = serde_path_to_error::deserialize(merged).map_err(|error| {
         let path = error.path().clone();
         let inner = error.into_inner();
-        if inner.is_data() { invalid_input(&path, &inner.to_string()) } else { malformed(&inner) }
+        if inner.is_data() {
+            invalid_input(&path, &inner.to_string())
+        } else {
+            malformed(&inner)
+        }
     })?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
@@ -106,7 +135,10 @@ pub fn check_depth(body: &[u8]) -> Result<()> {
 
 /// What is wrong with a body that is not JSON.
 pub fn malformed(error: &serde_json::Error) -> Error {
-    Error::new(Code::MalformedRequest, format!("The body is not valid JSON: {error}."))
+    Error::new(
+        Code::MalformedRequest,
+        format!("The body is not valid JSON: {error}."),
+    )
 }
 
 fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
@@ -114,7 +146,8 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
     for segment in path {
         match segment {
             serde_path_to_error::Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            serde_path_to_error::Segment::Map { key } | serde_path_to_error::Segment::Enum { variant: key } => {
+            serde_path_to_error::Segment::Map { key }
+            | serde_path_to_error::Segment::Enum { variant: key } => {
                 pointer.push('/');
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
             }
@@ -130,7 +163,9 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
         m if m.starts_with("unknown variant") => "unknown_value",
         _ => "invalid_type",
     };
-    if let ("missing_field" | "unknown_field" | "duplicate_field", Some(name)) = (code, message.split('`').nth(1)) {
+    if let ("missing_field" | "unknown_field" | "duplicate_field", Some(name)) =
+        (code, message.split('`').nth(1))
+    {
         if !pointer.ends_with(&format!("/{name}")) {
             pointer.push('/');
             pointer.push_str(name);
@@ -142,7 +177,9 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 /// A JSON object with more fields than its text has.
@@ -156,7 +193,11 @@ impl<'de> Deserializer<'de> for Merged<'_, 'de> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.json.deserialize_map(Object { path: self.path, version: self.version, visitor })
+        self.json.deserialize_map(Object {
+            path: self.path,
+            version: self.version,
+            visitor,
+        })
     }
 
     forward_to_deserialize_any! {
@@ -179,7 +220,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Object<'_, V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, body: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_map(Fields { path: self.path.iter(), value: None, version: self.version, body })
+        self.visitor.visit_map(Fields {
+            path: self.path.iter(),
+            value: None,
+            version: self.version,
+            body,
+        })
     }
 }
 
@@ -198,14 +244,21 @@ enum Extra<'a> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<'_, A> {
     type Error = A::Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
         if let Some((name, value)) = self.path.next() {
             self.value = Some(Extra::Text(value));
-            return seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some);
+            return seed
+                .deserialize(BorrowedStrDeserializer::new(name))
+                .map(Some);
         }
         if let Some(version) = self.version.take() {
             self.value = Some(Extra::Number(version));
-            return seed.deserialize(BorrowedStrDeserializer::new("expectedVersion")).map(Some);
+            return seed
+                .deserialize(BorrowedStrDeserializer::new("expectedVersion"))
+                .map(Some);
         }
         self.body.next_key_seed(seed)
     }
@@ -260,13 +313,24 @@ mod tests {
     }
 
     fn read(version: Option<i64>, body: &str) -> Result<Rename, (Code, String)> {
-        from_body(&vec![("id", "x1".into())], version, body.as_bytes())
-            .map_err(|e| (e.code, e.fields.first().map(|f| f.pointer.clone()).unwrap_or_default()))
+        from_body(&vec![("id", "x1".into())], version, body.as_bytes()).map_err(|e| {
+            (
+                e.code,
+                e.fields
+                    .first()
+                    .map(|f| f.pointer.clone())
+                    .unwrap_or_default(),
+            )
+        })
     }
 
     #[test]
     fn path_header_and_body_make_one_input() {
-        let expected = Rename { id: "x1".into(), expected_version: Some(3), lines: vec![Line { quantity: 2 }] };
+        let expected = Rename {
+            id: "x1".into(),
+            expected_version: Some(3),
+            lines: vec![Line { quantity: 2 }],
+        };
         assert_eq!(read(Some(3), r#"{"lines":[{"quantity":2}]}"#), Ok(expected));
         assert_eq!(read(None, "").map(|r| r.id), Ok("x1".into()));
     }
@@ -274,9 +338,17 @@ mod tests {
     #[test]
     fn a_field_that_does_not_fit_is_pointed_at() {
         let cases = [
-            (r#"{"lines":[{"quantity":1},{"quantity":"2"}]}"#, Code::InvalidInput, "/lines/1/quantity"),
+            (
+                r#"{"lines":[{"quantity":1},{"quantity":"2"}]}"#,
+                Code::InvalidInput,
+                "/lines/1/quantity",
+            ),
             (r#"{"lines":[{}]}"#, Code::InvalidInput, "/lines/0/quantity"),
-            (r#"{"lines":[{"quantity":1,"colour":"red"}]}"#, Code::InvalidInput, "/lines/0/colour"),
+            (
+                r#"{"lines":[{"quantity":1,"colour":"red"}]}"#,
+                Code::InvalidInput,
+                "/lines/0/colour",
+            ),
             (r#"{"id":"other"}"#, Code::InvalidInput, "/id"),
             (r#"{"colour":1}"#, Code::InvalidInput, "/colour"),
             ("[]", Code::InvalidInput, ""),
@@ -299,12 +371,26 @@ mod tests {
         }
         let path = vec![("id", "a/b c".to_owned())];
         let list: List = from_query(&path, "limit=5&inStock=true").unwrap();
-        assert_eq!(list, List { id: "a/b c".into(), limit: Some(5), in_stock: Some(true) });
-        let pointer = |query| from_query::<List>(&path, query).unwrap_err().fields[0].pointer.clone();
+        assert_eq!(
+            list,
+            List {
+                id: "a/b c".into(),
+                limit: Some(5),
+                in_stock: Some(true)
+            }
+        );
+        let pointer = |query| {
+            from_query::<List>(&path, query).unwrap_err().fields[0]
+                .pointer
+                .clone()
+        };
         assert_eq!(pointer("limit=five"), "/limit");
         assert_eq!(pointer("colour=red"), "/colour");
         assert_eq!(pointer("id=other"), "/id");
-        assert_eq!(from_query::<List>(&path, "limit=%ff").unwrap_err().code, Code::MalformedRequest);
+        assert_eq!(
+            from_query::<List>(&path, "limit=%ff").unwrap_err().code,
+            Code::MalformedRequest
+        );
     }
 
     #[test]

@@ -18,11 +18,16 @@ pub fn document<D: Door>(registry: &Registry<D>) -> Value {
         for (name, schema) in found {
             schemas.insert(name, json!(schema));
         }
-        let path = paths.entry(format!("{BASE}{}", entry.meta.path)).or_insert_with(|| json!({}));
+        let path = paths
+            .entry(format!("{BASE}{}", entry.meta.path))
+            .or_insert_with(|| json!({}));
         path[entry.meta.verb.as_str().to_ascii_lowercase()] = operation(entry);
     }
     schemas.insert("Problem".into(), problem());
-    schemas.insert("FieldError".into(), json!(<FieldError as utoipa::PartialSchema>::schema()));
+    schemas.insert(
+        "FieldError".into(),
+        json!(<FieldError as utoipa::PartialSchema>::schema()),
+    );
     let mut nested = Vec::new();
     <FieldError as ToSchema>::schemas(&mut nested);
     schemas.sort_keys();
@@ -68,7 +73,9 @@ fn operation<H>(entry: &Entry<H>) -> Value {
         let properties = input["properties"].as_object().cloned().unwrap_or_default();
         for (name, schema) in properties {
             let is_required = required.iter().any(|r| r == &name);
-            parameters.push(json!({ "name": name, "in": "query", "required": is_required, "schema": schema }));
+            parameters.push(
+                json!({ "name": name, "in": "query", "required": is_required, "schema": schema }),
+            );
         }
     } else {
         if !take_property(&mut input, "expectedVersion").is_null() {
@@ -82,10 +89,15 @@ fn operation<H>(entry: &Entry<H>) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
             "description": "The same key with the same request has one effect and repeats its answer for 7 days.",
         }));
-        if input["properties"].as_object().is_some_and(|p| !p.is_empty()) {
+        if input["properties"]
+            .as_object()
+            .is_some_and(|p| !p.is_empty())
+        {
             let required = input["required"].as_array().is_some_and(|r| !r.is_empty());
             input["additionalProperties"] = json!(false);
-            body = Some(json!({ "required": required, "content": { "application/json": { "schema": input } } }));
+            body = Some(
+                json!({ "required": required, "content": { "application/json": { "schema": input } } }),
+            );
         }
     }
     if meta.access.admits_storefront() && !matches!(meta.path, p if p.starts_with("/products")) {
@@ -94,9 +106,18 @@ fn operation<H>(entry: &Entry<H>) -> Value {
             "description": "The token that createCart gave; proves to a publishable key that the cart is the shopper's.",
         }));
     }
-    let status = if meta.is(Trait::Created) { "201" } else { "200" };
+    let status = if meta.is(Trait::Created) {
+        "201"
+    } else {
+        "200"
+    };
     let output = format!("#/components/schemas/{}", (entry.output_name)());
-    let summary = meta.doc.split(['.', '\n']).next().unwrap_or_default().trim();
+    let summary = meta
+        .doc
+        .split(['.', '\n'])
+        .next()
+        .unwrap_or_default()
+        .trim();
     let mut operation = json!({
         "operationId": meta.operation_id(),
         "tags": [meta.path.split('/').nth(1).unwrap_or_default()],
@@ -115,7 +136,10 @@ fn operation<H>(entry: &Entry<H>) -> Value {
 }
 
 fn take_property(schema: &mut Value, name: &str) -> Value {
-    let property = schema["properties"].as_object_mut().and_then(|p| p.remove(name)).unwrap_or_default();
+    let property = schema["properties"]
+        .as_object_mut()
+        .and_then(|p| p.remove(name))
+        .unwrap_or_default();
     if let Some(required) = schema["required"].as_array_mut() {
         required.retain(|r| r != name);
     }
@@ -124,8 +148,10 @@ fn take_property(schema: &mut Value, name: &str) -> Value {
 
 fn problem() -> Value {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let catalogue: Vec<String> =
-        Code::ALL.iter().map(|c| format!("- `{}` ({}): {}", c.as_str(), c.status(), c.title())).collect();
+    let catalogue: Vec<String> = Code::ALL
+        .iter()
+        .map(|c| format!("- `{}` ({}): {}", c.as_str(), c.status(), c.title()))
+        .collect();
     json!({
         "type": "object",
         "description": "A refusal or a failure (RFC 9457). A client branches on `code`.",

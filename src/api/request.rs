@@ -18,7 +18,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The id of a request: the caller's, where it is a UUID, else a fresh one.
 pub fn request_id(headers: &HeaderMap) -> Uuid {
-    text(headers, "x-request-id").and_then(|id| id.parse().ok()).unwrap_or_else(crate::kernel::id::fresh)
+    text(headers, "x-request-id")
+        .and_then(|id| id.parse().ok())
+        .unwrap_or_else(crate::kernel::id::fresh)
 }
 
 /// The context of a request, with the actor behind its key.
@@ -27,7 +29,10 @@ pub async fn context(app: &App, request: &HttpRequest, id: Uuid) -> Result<Cx> {
     let bearer = match text(headers, header::AUTHORIZATION.as_str()) {
         None => None,
         Some(value) => Some(bearer(value).ok_or_else(|| {
-            Error::new(Code::Unauthenticated, "Authorization must be: Bearer, a space, and an API key.")
+            Error::new(
+                Code::Unauthenticated,
+                "Authorization must be: Bearer, a space, and an API key.",
+            )
         })?),
     };
     let actor = identity::authenticate(app, bearer, text(headers, "x-cart-token")).await?;
@@ -61,7 +66,10 @@ pub async fn body(mut payload: web::Payload) -> Result<web::Bytes> {
         let mut single = web::Bytes::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|e| {
-                Error::new(Code::MalformedRequest, format!("The body could not be read: {e}."))
+                Error::new(
+                    Code::MalformedRequest,
+                    format!("The body could not be read: {e}."),
+                )
             })?;
             let length = whole.as_ref().map_or(single.len(), web::BytesMut::len) + chunk.len();
             if length > MAX_BODY {
@@ -81,16 +89,26 @@ pub async fn body(mut payload: web::Payload) -> Result<web::Bytes> {
         }
         Ok(whole.map_or(single, web::BytesMut::freeze))
     };
-    tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(|_| {
-        let detail = format!("The body did not arrive within {} seconds.", BODY_TIMEOUT.as_secs());
-        Error::new(Code::RequestTimeout, detail)
-    })?
+    tokio::time::timeout(BODY_TIMEOUT, read)
+        .await
+        .map_err(|_| {
+            let detail = format!(
+                "The body did not arrive within {} seconds.",
+                BODY_TIMEOUT.as_secs()
+            );
+            Error::new(Code::RequestTimeout, detail)
+        })?
 }
 
 /// Whether the request says that its body is JSON.
 pub fn is_json(request: &HttpRequest) -> bool {
     let media_type = text(request.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
     let mut parts = media_type.split(';').map(str::trim);
-    parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/json"))
-        && parts.all(|p| !p.to_ascii_lowercase().starts_with("charset=") || p.to_ascii_lowercase().contains("utf-8"))
+    parts
+        .next()
+        .is_some_and(|t| t.eq_ignore_ascii_case("application/json"))
+        && parts.all(|p| {
+            !p.to_ascii_lowercase().starts_with("charset=")
+                || p.to_ascii_lowercase().contains("utf-8")
+        })
 }

@@ -14,7 +14,9 @@ use super::{answer, request};
 use crate::context::{App, Cx, Topic};
 use crate::kernel::ids::ChannelId;
 use crate::kernel::{Code, Error, Result};
-use crate::operation::{self, Door, Entry, Meta, Mode, Operation, Output, Registry, Trait, Verb, dispatch};
+use crate::operation::{
+    self, Door, Entry, Meta, Mode, Operation, Output, Registry, Trait, Verb, dispatch,
+};
 
 /// Where the paths of the tables begin.
 pub const BASE: &str = "/v1";
@@ -52,7 +54,10 @@ async fn call<O: Operation>(cx: Cx, parts: Parts) -> Result<Reply> {
     let operation: O = match O::META.mode {
         Mode::Query => input::from_query(&parts.path, &parts.query)?,
         _ if !parts.query.is_empty() => {
-            return Err(Error::new(Code::InvalidInput, "This operation takes no query string; its input is the body."));
+            return Err(Error::new(
+                Code::InvalidInput,
+                "This operation takes no query string; its input is the body.",
+            ));
         }
         _ => input::from_body(&parts.path, parts.version, &parts.body)?,
     };
@@ -69,7 +74,10 @@ async fn call<O: Operation>(cx: Cx, parts: Parts) -> Result<Reply> {
 pub fn configure(config: &mut web::ServiceConfig, registry: Registry<Rest>) {
     let mut resources: Vec<(&'static str, Vec<Entry<_>>)> = Vec::new();
     for entry in registry.entries {
-        match resources.iter_mut().find(|(path, _)| *path == entry.meta.path) {
+        match resources
+            .iter_mut()
+            .find(|(path, _)| *path == entry.meta.path)
+        {
             Some((_, entries)) => entries.push(entry),
             None => resources.push((entry.meta.path, vec![entry])),
         }
@@ -83,19 +91,27 @@ pub fn configure(config: &mut web::ServiceConfig, registry: Registry<Rest>) {
         for entry in entries {
             let (meta, handler) = (entry.meta, entry.handler);
             resource = resource.route(web::method(method(meta.verb)).to(
-                move |app: web::Data<App>, cache: web::Data<Cache>, request: HttpRequest, payload: web::Payload| {
+                move |app: web::Data<App>,
+                      cache: web::Data<Cache>,
+                      request: HttpRequest,
+                      payload: web::Payload| {
                     serve(app, cache, request, payload, meta, handler)
                 },
             ));
         }
-        config.service(resource.default_service(web::to(move |request: HttpRequest| {
-            let error = Error::new(Code::MethodNotAllowed, format!("This path takes {allowed}."));
-            let mut answer = answer::problem(&error, request::request_id(request.headers()));
-            if let Ok(value) = HeaderValue::from_str(&allowed) {
-                answer.headers_mut().insert(header::ALLOW, value);
-            }
-            async move { answer }
-        })));
+        config.service(
+            resource.default_service(web::to(move |request: HttpRequest| {
+                let error = Error::new(
+                    Code::MethodNotAllowed,
+                    format!("This path takes {allowed}."),
+                );
+                let mut answer = answer::problem(&error, request::request_id(request.headers()));
+                if let Ok(value) = HeaderValue::from_str(&allowed) {
+                    answer.headers_mut().insert(header::ALLOW, value);
+                }
+                async move { answer }
+            })),
+        );
     }
 }
 
@@ -132,7 +148,9 @@ async fn serve(
         answer::problem(&error, id)
     });
     if let Ok(value) = HeaderValue::from_str(&id.hyphenated().to_string()) {
-        answer.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+        answer
+            .headers_mut()
+            .insert(header::HeaderName::from_static("x-request-id"), value);
     }
     answer
 }
@@ -146,7 +164,10 @@ async fn published(
     meta: &Meta,
     handler: fn(Cx, Parts) -> Pending,
 ) -> Result<HttpResponse> {
-    let line = request.uri().path_and_query().map_or("", |line| line.as_str());
+    let line = request
+        .uri()
+        .path_and_query()
+        .map_or("", |line| line.as_str());
     if cx.app.versions.get(Topic::Catalog) == 0 {
         cx.app.refresh_versions().await?;
     }
@@ -194,7 +215,11 @@ async fn private(
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
     let reply = handler(cx.clone(), parts(request, meta, body)?).await?;
-    let status = if meta.is(Trait::Created) { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if meta.is(Trait::Created) {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     let mut answer = HttpResponse::build(status);
     answer.insert_header(answer::no_store());
     if let Some(next) = &reply.next {
@@ -216,23 +241,49 @@ async fn private(
 fn parts(request: &HttpRequest, meta: &Meta, body: web::Bytes) -> Result<Parts> {
     let path = meta
         .path_fields()
-        .map(|name| (name, request.match_info().get(name).unwrap_or_default().to_owned()))
+        .map(|name| {
+            (
+                name,
+                request
+                    .match_info()
+                    .get(name)
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
+        })
         .collect();
-    Ok(Parts { path, query: request.query_string().to_owned(), body, version: if_match(request.headers(), meta)? })
+    Ok(Parts {
+        path,
+        query: request.query_string().to_owned(),
+        body,
+        version: if_match(request.headers(), meta)?,
+    })
 }
 
 /// The version that the object must have. `*` asks for nothing that a found object does not fulfil.
 fn if_match(headers: &HeaderMap, meta: &Meta) -> Result<Option<i64>> {
-    let Some(value) = headers.get(header::IF_MATCH).filter(|_| meta.mode != Mode::Query) else { return Ok(None) };
+    let Some(value) = headers
+        .get(header::IF_MATCH)
+        .filter(|_| meta.mode != Mode::Query)
+    else {
+        return Ok(None);
+    };
     if value == "*" {
         return Ok(None);
     }
     let version = value.to_str().ok().and_then(|v| {
-        let tag = v.trim().strip_prefix('"')?.strip_suffix('"').filter(|tag| !tag.contains('"'))?;
+        let tag = v
+            .trim()
+            .strip_prefix('"')?
+            .strip_suffix('"')
+            .filter(|tag| !tag.contains('"'))?;
         tag.split('-').next()?.parse().ok()
     });
     version.map(Some).ok_or_else(|| {
-        Error::new(Code::InvalidInput, "If-Match must be an ETag that this server gave for the object.")
+        Error::new(
+            Code::InvalidInput,
+            "If-Match must be an ETag that this server gave for the object.",
+        )
     })
 }
 
@@ -250,14 +301,29 @@ fn etag(reply: &Reply) -> String {
 }
 
 fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
-    let Some(value) = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) else { return false };
-    value.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+    let Some(value) = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|v| v.to_str().ok())
+    else {
+        return false;
+    };
+    value
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
 /// The next page of this list (RFC 8288).
 fn link(request: &HttpRequest, next: &str) -> String {
-    let rest: Vec<&str> =
-        request.query_string().split('&').filter(|p| !p.is_empty() && !p.starts_with("after=")).collect();
+    let rest: Vec<&str> = request
+        .query_string()
+        .split('&')
+        .filter(|p| !p.is_empty() && !p.starts_with("after="))
+        .collect();
     let separator = if rest.is_empty() { "" } else { "&" };
-    format!("<{}?{}{separator}after={next}>; rel=\"next\"", request.path(), rest.join("&"))
+    format!(
+        "<{}?{}{separator}after={next}>; rel=\"next\"",
+        request.path(),
+        rest.join("&")
+    )
 }

@@ -39,7 +39,13 @@ pub struct Registries {
 pub fn start(app: &App, registries: Registries) -> Result<Running> {
     let config = &app.config;
     let listener = TcpListener::bind(config.bind).map_err(|e| {
-        Error::new(Code::Unavailable, format!("Cannot listen on {}: {e}. Choose another with --bind.", config.bind))
+        Error::new(
+            Code::Unavailable,
+            format!(
+                "Cannot listen on {}: {e}. Choose another with --bind.",
+                config.bind
+            ),
+        )
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let data = web::Data::new(app.clone());
@@ -50,7 +56,10 @@ pub fn start(app: &App, registries: Registries) -> Result<Running> {
     let show_docs = config.is_on(config.docs);
     let workers = config.worker_count();
     // What a worker may block on is the database; more threads than connections only wait for each other.
-    let threads = usize::try_from(config.connection_count()).unwrap_or(4).div_ceil(workers).max(2);
+    let threads = usize::try_from(config.connection_count())
+        .unwrap_or(4)
+        .div_ceil(workers)
+        .max(2);
     let document = openapi::document(&(registries.list)());
     let rest_registry = registries.rest;
     let server = HttpServer::new(move || {
@@ -80,7 +89,12 @@ pub fn start(app: &App, registries: Registries) -> Result<Running> {
     .listen(listener)
     .map_err(Error::internal)?
     .run();
-    Ok(Running { address, handle: server.handle(), server, ready })
+    Ok(Running {
+        address,
+        handle: server.handle(),
+        server,
+        ready,
+    })
 }
 
 impl Running {
@@ -103,14 +117,23 @@ impl Running {
 /// The headers of every answer (OWASP Secure Headers Project).
 fn headers() -> middleware::DefaultHeaders {
     middleware::DefaultHeaders::new()
-        .add((header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"))
+        .add((
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        ))
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .add((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
         .add((header::REFERRER_POLICY, "no-referrer"))
         .add(("cross-origin-resource-policy", "same-site"))
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
-    let error = Error::new(Code::NotFound, "There is nothing at this path; see the OpenAPI document.");
+    let error = Error::new(
+        Code::NotFound,
+        "There is nothing at this path; see the OpenAPI document.",
+    );
     answer::problem(&error, request::request_id(request.headers()))
 }

@@ -126,7 +126,10 @@ pub struct Actor {
 impl Actor {
     /// An actor without a cart.
     pub fn new(caller: Caller) -> Self {
-        Self { caller, cart_token: None }
+        Self {
+            caller,
+            cart_token: None,
+        }
     }
 
     /// Mercer itself.
@@ -149,7 +152,12 @@ impl Actor {
             return Ok(());
         }
         let message = format!("Needs the scope {scope}.");
-        Err(Error::field(Code::Forbidden, pointer, "missing_scope", message))
+        Err(Error::field(
+            Code::Forbidden,
+            pointer,
+            "missing_scope",
+            message,
+        ))
     }
 
     /// The channel a shop front sells in.
@@ -211,7 +219,10 @@ impl Access {
             )),
             Caller::Storefront { .. } if self.admits_storefront() => Ok(()),
             _ if actor.has(self.needed()) => Ok(()),
-            _ => Err(Error::new(Code::Forbidden, format!("Needs a secret key with the scope {}.", self.needed()))),
+            _ => Err(Error::new(
+                Code::Forbidden,
+                format!("Needs a secret key with the scope {}.", self.needed()),
+            )),
         }
     }
 }
@@ -219,7 +230,9 @@ impl Access {
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Storefront(scope) => write!(f, "a publishable key, or a secret key with `{scope}`"),
+            Self::Storefront(scope) => {
+                write!(f, "a publishable key, or a secret key with `{scope}`")
+            }
             Self::Scope(scope) => write!(f, "a secret key with `{scope}`"),
         }
     }

@@ -42,7 +42,12 @@ impl ApiKey {
         super::block_on(async move {
             let cx = app.system();
             match self {
-                Self::Create { name, channel, scope, expires_in } => {
+                Self::Create {
+                    name,
+                    channel,
+                    scope,
+                    expires_in,
+                } => {
                     let channel_id = match channel {
                         None => None,
                         Some(handle) => {
@@ -53,17 +58,30 @@ impl ApiKey {
                         }
                     };
                     let scopes = match scope.first() {
-                        Some(all) if all == "all" => Scope::ALL.iter().map(ToString::to_string).collect(),
+                        Some(all) if all == "all" => {
+                            Scope::ALL.iter().map(ToString::to_string).collect()
+                        }
                         _ => scope,
                     };
-                    let kind =
-                        if channel_id.is_some() { ApiKeyKind::Publishable } else { ApiKeyKind::Secret };
-                    let create = CreateApiKey { kind, name, channel_id, scopes, expires_in_days: expires_in };
+                    let kind = if channel_id.is_some() {
+                        ApiKeyKind::Publishable
+                    } else {
+                        ApiKeyKind::Secret
+                    };
+                    let create = CreateApiKey {
+                        kind,
+                        name,
+                        channel_id,
+                        scopes,
+                        expires_in_days: expires_in,
+                    };
                     println!("{}", dispatch(&cx, create).await?.value.key);
                 }
                 Self::List => list(&cx).await?,
                 Self::Revoke { id } => {
-                    let id = id.parse().map_err(|e| Error::invalid("id", "invalid_id", e))?;
+                    let id = id
+                        .parse()
+                        .map_err(|e| Error::invalid("id", "invalid_id", e))?;
                     let key = dispatch(&cx, RevokeApiKey { id }).await?.value;
                     println!("{} ({}) is revoked.", key.prefix, key.name);
                 }
@@ -76,10 +94,28 @@ impl ApiKey {
 async fn list(cx: &mercer::context::Cx) -> Result<()> {
     let mut after = None;
     loop {
-        let page = dispatch(cx, ListApiKeys { first: Some(100), after }).await?.value;
+        let page = dispatch(
+            cx,
+            ListApiKeys {
+                first: Some(100),
+                after,
+            },
+        )
+        .await?
+        .value;
         for key in &page.items {
-            let state = if key.revoked_at.is_some() { "revoked" } else { "live" };
-            println!("{}  {}…  {state:7}  {}  {}", key.id, key.prefix, key.name, key.scopes.join(","));
+            let state = if key.revoked_at.is_some() {
+                "revoked"
+            } else {
+                "live"
+            };
+            println!(
+                "{}  {}…  {state:7}  {}  {}",
+                key.id,
+                key.prefix,
+                key.name,
+                key.scopes.join(",")
+            );
         }
         after = page.page.next_cursor;
         if after.is_none() {

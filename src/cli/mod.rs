@@ -16,8 +16,10 @@ use mercer::kernel::{Error, Result};
 /// Mercer, a headless commerce server: one binary, REST and GraphQL, from the first look at a product to the last refund.
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Try it: `mercer demo` starts a shop with products, prices and stock on an embedded database.\n\
-    Settings come from flags, then the environment, then the TOML file; `mercer config` prints them all.")]
+#[command(
+    after_help = "Try it: `mercer demo` starts a shop with products, prices and stock on an embedded database.\n\
+    Settings come from flags, then the environment, then the TOML file; `mercer config` prints them all."
+)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -89,11 +91,15 @@ fn run(cli: Cli) -> Result<()> {
 impl Settings {
     /// The settings, with what the flags say; `environment` holds where nothing is said.
     fn load(&self, environment: Environment) -> Result<Config> {
-        Config::load(self.config.as_deref(), |name| match name {
-            "DATABASE_URL" => self.database_url.clone(),
-            "MERCER_BIND" => self.bind.clone(),
-            _ => None,
-        }, environment)
+        Config::load(
+            self.config.as_deref(),
+            |name| match name {
+                "DATABASE_URL" => self.database_url.clone(),
+                "MERCER_BIND" => self.bind.clone(),
+                _ => None,
+            },
+            environment,
+        )
     }
 }
 
@@ -103,7 +109,10 @@ fn migrate(config: &Config) -> Result<()> {
     for name in &done {
         println!("applied {name}");
     }
-    println!("The database is up to date; {} migrations were pending.", done.len());
+    println!(
+        "The database is up to date; {} migrations were pending.",
+        done.len()
+    );
     Ok(())
 }
 
@@ -111,7 +120,9 @@ fn migrate(config: &Config) -> Result<()> {
 pub fn log(config: &Config) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
         .map_err(|e| Error::invalid("log", "invalid", e.to_string()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
@@ -121,7 +132,8 @@ pub fn log(config: &Config) -> Result<()> {
 
 /// Runs asynchronous work to its end.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    actix_web::rt::System::new().block_on(async { tokio::task::LocalSet::new().run_until(work).await })
+    actix_web::rt::System::new()
+        .block_on(async { tokio::task::LocalSet::new().run_until(work).await })
 }
 
 fn print(error: &Error) -> String {

@@ -11,8 +11,12 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// The migrations that have not been applied yet, by name.
 pub fn pending(conn: &mut Conn) -> Result<Vec<String>> {
     let list = match conn {
-        Conn::Lite(c) => c.pending_migrations(SQLITE).map(|m| m.iter().map(|m| m.name().to_string()).collect()),
-        Conn::Pg(c) => c.pending_migrations(POSTGRES).map(|m| m.iter().map(|m| m.name().to_string()).collect()),
+        Conn::Lite(c) => c
+            .pending_migrations(SQLITE)
+            .map(|m| m.iter().map(|m| m.name().to_string()).collect()),
+        Conn::Pg(c) => c
+            .pending_migrations(POSTGRES)
+            .map(|m| m.iter().map(|m| m.name().to_string()).collect()),
     };
     list.map_err(Error::internal)
 }
@@ -24,8 +28,12 @@ pub fn up(conn: &mut Conn) -> Result<Vec<String>> {
         conn.batch("SET statement_timeout = 0")?;
     }
     let done = match conn {
-        Conn::Lite(c) => c.run_pending_migrations(SQLITE).map(|m| m.iter().map(ToString::to_string).collect()),
-        Conn::Pg(c) => c.run_pending_migrations(POSTGRES).map(|m| m.iter().map(ToString::to_string).collect()),
+        Conn::Lite(c) => c
+            .run_pending_migrations(SQLITE)
+            .map(|m| m.iter().map(ToString::to_string).collect()),
+        Conn::Pg(c) => c
+            .run_pending_migrations(POSTGRES)
+            .map(|m| m.iter().map(ToString::to_string).collect()),
     };
     done.map_err(Error::internal)
 }

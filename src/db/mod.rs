@@ -40,7 +40,12 @@ impl Address {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Self::Postgres(url.to_owned());
         }
-        Self::Sqlite(url.strip_prefix("sqlite://").or(url.strip_prefix("sqlite:")).unwrap_or(url).to_owned())
+        Self::Sqlite(
+            url.strip_prefix("sqlite://")
+                .or(url.strip_prefix("sqlite:"))
+                .unwrap_or(url)
+                .to_owned(),
+        )
     }
 
     fn connect(&self) -> Result<Conn, diesel::ConnectionError> {
@@ -52,7 +57,8 @@ impl Address {
 
     /// A connection of one's own, for migrations and tools.
     pub fn open(&self) -> Result<Conn> {
-        self.connect().map_err(|error| Error::unavailable(error).detail("The database cannot be opened."))
+        self.connect()
+            .map_err(|error| Error::unavailable(error).detail("The database cannot be opened."))
     }
 }
 
@@ -97,7 +103,11 @@ impl Db {
             .connection_timeout(PATIENCE)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Manager(address.clone()));
-        Ok(Self { pool, writer, statements: Arc::default() })
+        Ok(Self {
+            pool,
+            writer,
+            statements: Arc::default(),
+        })
     }
 
     /// How many statements were sent through this handle and its clones, transaction control left out.
@@ -174,8 +184,12 @@ impl Db {
 }
 
 /// Runs `work` on a thread that may block.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)?
 }
 
 /// Why a piece of work did not end well.
@@ -200,7 +214,9 @@ fn on_pooled<T>(
     pool: &r2d2::Pool<Manager>,
     work: &mut impl FnMut(&mut Conn) -> Result<T>,
 ) -> Result<T, Lost> {
-    let mut pooled = pool.get().map_err(|error| Lost::Refused(Error::unavailable(error)))?;
+    let mut pooled = pool
+        .get()
+        .map_err(|error| Lost::Refused(Error::unavailable(error)))?;
     let result = work(&mut pooled.conn);
     result.map_err(|error| {
         if error.retry {
@@ -216,7 +232,9 @@ fn on_pooled<T>(
 
 fn transaction<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
     type Manager = <PgConnection as diesel::Connection>::TransactionManager;
-    let Conn::Pg(pg) = conn else { return Err(Error::internal("a pooled SQLite connection only reads")) };
+    let Conn::Pg(pg) = conn else {
+        return Err(Error::internal("a pooled SQLite connection only reads"));
+    };
     Manager::begin_transaction(pg)?;
     let result = work(conn);
     let Conn::Pg(pg) = conn else { return result };
@@ -252,7 +270,10 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        self.0.connect().map(|conn| Pooled { conn, broken: false })
+        self.0.connect().map(|conn| Pooled {
+            conn,
+            broken: false,
+        })
     }
 
     fn is_valid(&self, _: &mut Pooled) -> Result<(), Self::Error> {

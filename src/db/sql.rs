@@ -32,7 +32,11 @@ pub struct Sql<'a, ST> {
 impl<'a, ST> Sql<'a, ST> {
     /// The statement `text` with `params` for its question marks.
     pub fn new(text: &'a str, params: Vec<Param>) -> Self {
-        Self { text, params, row: PhantomData }
+        Self {
+            text,
+            params,
+            row: PhantomData,
+        }
     }
 }
 
@@ -44,25 +48,40 @@ trait Dialect: Backend {
 
 impl Dialect for Pg {
     fn batch_head(batch: &Batch) -> String {
-        let columns: Vec<String> = batch.columns.iter().enumerate().map(|(i, (name, kind))| match kind {
-            Kind::Id => format!("(e->>{i})::uuid AS {name}"),
-            Kind::Int => format!("(e->>{i})::bigint AS {name}"),
-            Kind::Text => format!("(e->>{i}) AS {name}"),
-            Kind::Bool => format!("(e->>{i})::boolean AS {name}"),
-            Kind::Time => format!("timestamptz 'epoch' + (e->>{i})::bigint * interval '1 microsecond' AS {name}"),
-            Kind::Doc => format!("(e->>{i})::jsonb AS {name}"),
-        }).collect();
-        format!("(SELECT {} FROM jsonb_array_elements(CAST(", columns.join(", "))
+        let columns: Vec<String> = batch
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, (name, kind))| match kind {
+                Kind::Id => format!("(e->>{i})::uuid AS {name}"),
+                Kind::Int => format!("(e->>{i})::bigint AS {name}"),
+                Kind::Text => format!("(e->>{i}) AS {name}"),
+                Kind::Bool => format!("(e->>{i})::boolean AS {name}"),
+                Kind::Time => format!(
+                    "timestamptz 'epoch' + (e->>{i})::bigint * interval '1 microsecond' AS {name}"
+                ),
+                Kind::Doc => format!("(e->>{i})::jsonb AS {name}"),
+            })
+            .collect();
+        format!(
+            "(SELECT {} FROM jsonb_array_elements(CAST(",
+            columns.join(", ")
+        )
     }
     const BATCH_TAIL: &str = " AS jsonb)) AS e)";
 }
 
 impl Dialect for Sqlite {
     fn batch_head(batch: &Batch) -> String {
-        let columns: Vec<String> = batch.columns.iter().enumerate().map(|(i, (name, kind))| match kind {
-            Kind::Id => format!("unhex(value->>{i}, '-') AS {name}"),
-            _ => format!("value->>{i} AS {name}"),
-        }).collect();
+        let columns: Vec<String> = batch
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, (name, kind))| match kind {
+                Kind::Id => format!("unhex(value->>{i}, '-') AS {name}"),
+                _ => format!("value->>{i} AS {name}"),
+            })
+            .collect();
         format!("(SELECT {} FROM json_each(", columns.join(", "))
     }
     const BATCH_TAIL: &str = "))";
@@ -93,7 +112,9 @@ where
                 Some(Param::Time(v)) => out.push_bind_param::<Nullable<column::Ts>, _>(v)?,
                 Some(Param::Doc(v)) => out.push_bind_param::<column::Doc, _>(v)?,
                 Some(Param::NoDoc) => {
-                    out.push_bind_param::<Nullable<column::Doc>, Option<Json<serde_json::Value>>>(&None)?;
+                    out.push_bind_param::<Nullable<column::Doc>, Option<Json<serde_json::Value>>>(
+                        &None,
+                    )?;
                 }
                 Some(Param::Bytes(v)) => out.push_bind_param::<Nullable<Binary>, _>(v)?,
                 Some(Param::Batch(batch)) => {
@@ -101,9 +122,11 @@ where
                     out.push_bind_param::<Text, _>(&batch.json)?;
                     out.push_sql(DB::BATCH_TAIL);
                 }
-                None => return Err(diesel::result::Error::QueryBuilderError(
-                    format!("too few parameters for: {}", self.text).into(),
-                )),
+                None => {
+                    return Err(diesel::result::Error::QueryBuilderError(
+                        format!("too few parameters for: {}", self.text).into(),
+                    ));
+                }
             }
             out.push_sql(part);
         }

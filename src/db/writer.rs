@@ -97,8 +97,16 @@ fn group(
         conn.batch("SAVEPOINT work")?;
         let (answer, keep) = job(conn);
         answers.push(answer);
-        conn.batch(if keep { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" })?;
-        next = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
+        conn.batch(if keep {
+            "RELEASE work"
+        } else {
+            "ROLLBACK TO work; RELEASE work"
+        })?;
+        next = if answers.len() < GROUP {
+            jobs.try_recv().ok()
+        } else {
+            None
+        };
     }
     conn.batch("COMMIT")
 }

@@ -11,14 +11,14 @@
 //! | checkout | a quote frozen while its stock is held and its payment is made |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
 
-pub mod channels;
-pub mod identity;
-pub mod tax;
-pub mod pricing;
-pub mod inventory;
-pub mod shipping;
-pub mod catalog;
 pub mod carts;
-pub mod payments;
-pub mod orders;
+pub mod catalog;
+pub mod channels;
 pub mod flows;
+pub mod identity;
+pub mod inventory;
+pub mod orders;
+pub mod payments;
+pub mod pricing;
+pub mod shipping;
+pub mod tax;

@@ -45,7 +45,8 @@ impl Jobs {
         F: Future<Output = Result<()>> + 'static,
         W: Fn(Cx, Document) -> F + 'static,
     {
-        self.handlers.insert(kind, Arc::new(move |cx, data| Box::pin(work(cx, data))));
+        self.handlers
+            .insert(kind, Arc::new(move |cx, data| Box::pin(work(cx, data))));
     }
 
     /// Does `work` again and again, with `pause` in between, in one process at a time.
@@ -104,11 +105,16 @@ pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     app.refresh_snapshots().await?;
     let cx = app.system();
     let schedules = jobs.schedules.clone();
-    cx.write(move |tx| queue::ensure_schedules(tx, &schedules)).await?;
+    cx.write(move |tx| queue::ensure_schedules(tx, &schedules))
+        .await?;
     let claimed = cx.write(|tx| queue::claim(tx, BATCH)).await?;
     let count = claimed.len();
     for job in claimed {
-        let pause = jobs.schedules.iter().find(|(kind, _)| *kind == job.kind).map(|(_, pause)| *pause);
+        let pause = jobs
+            .schedules
+            .iter()
+            .find(|(kind, _)| *kind == job.kind)
+            .map(|(_, pause)| *pause);
         let result = attempt(&cx, jobs, &job).await;
         cx.write(move |tx| match &result {
             Ok(()) => queue::done(tx, &job, pause),

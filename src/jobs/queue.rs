@@ -30,7 +30,11 @@ pub struct Job {
 
 /// Takes the jobs that are due, and those whose worker has vanished.
 pub fn claim(tx: &mut Tx<'_>, count: i64) -> Result<Vec<Job>> {
-    let skip = if tx.conn.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let skip = if tx.conn.is_postgres() {
+        "FOR UPDATE SKIP LOCKED"
+    } else {
+        ""
+    };
     let text = format!(
         "UPDATE jobs SET status = 'running', attempts = attempts + 1, lease_until = ?
          WHERE id IN (SELECT id FROM jobs
@@ -39,18 +43,31 @@ pub fn claim(tx: &mut Tx<'_>, count: i64) -> Result<Vec<Job>> {
          RETURNING id, kind, payload, attempts"
     );
     let now = tx.now;
-    let rows = tx.conn.rows::<(Id, Text, Doc, BigInt), (JobId, String, Json<Document>, i64)>(
-        &text,
-        params![now.plus(LEASE), now, now, count],
-    )?;
-    Ok(rows.into_iter().map(|(id, kind, payload, attempts)| Job { id, kind, payload, attempts }).collect())
+    let rows = tx
+        .conn
+        .rows::<(Id, Text, Doc, BigInt), (JobId, String, Json<Document>, i64)>(
+            &text,
+            params![now.plus(LEASE), now, now, count],
+        )?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, kind, payload, attempts)| Job {
+            id,
+            kind,
+            payload,
+            attempts,
+        })
+        .collect())
 }
 
 /// A job is done: it goes, or comes again after `pause`.
 pub fn done(tx: &mut Tx<'_>, job: &Job, pause: Option<Duration>) -> Result<()> {
     match pause {
         Some(pause) => again(tx, job, pause, None),
-        None => tx.conn.execute("DELETE FROM jobs WHERE id = ?", params![job.id]).map(drop),
+        None => tx
+            .conn
+            .execute("DELETE FROM jobs WHERE id = ?", params![job.id])
+            .map(drop),
     }
 }
 
@@ -93,18 +110,33 @@ fn again(tx: &mut Tx<'_>, job: &Job, pause: Duration, error: Option<&str>) -> Re
 /// Gives dead jobs another ten attempts; says how many there were.
 pub fn redrive(tx: &mut Tx<'_>) -> Result<usize> {
     let now = tx.now;
-    tx.conn.execute("UPDATE jobs SET status = 'ready', attempts = 0, run_at = ? WHERE status = 'dead'", params![now])
+    tx.conn.execute(
+        "UPDATE jobs SET status = 'ready', attempts = 0, run_at = ? WHERE status = 'dead'",
+        params![now],
+    )
 }
 
 /// Sees to it that every schedule has its row.
 pub fn ensure_schedules(tx: &mut Tx<'_>, schedules: &[(&'static str, Duration)]) -> Result<()> {
-    let known = tx.conn.rows::<Text, String>("SELECT kind FROM jobs WHERE unique_key IS NOT NULL", vec![])?;
-    for (kind, _) in schedules.iter().filter(|(kind, _)| !known.iter().any(|k| k == kind)) {
+    let known = tx
+        .conn
+        .rows::<Text, String>("SELECT kind FROM jobs WHERE unique_key IS NOT NULL", vec![])?;
+    for (kind, _) in schedules
+        .iter()
+        .filter(|(kind, _)| !known.iter().any(|k| k == kind))
+    {
         let now = tx.now;
         tx.conn.execute(
             "INSERT INTO jobs (id, kind, payload, unique_key, status, run_at, created_at)
              VALUES (?, ?, ?, ?, 'ready', ?, ?) ON CONFLICT (unique_key) DO NOTHING",
-            params![JobId::new(), *kind, crate::kernel::Param::doc(&Document::default()), *kind, now, now],
+            params![
+                JobId::new(),
+                *kind,
+                crate::kernel::Param::doc(&Document::default()),
+                *kind,
+                now,
+                now
+            ],
         )?;
     }
     Ok(())

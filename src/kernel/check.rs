@@ -32,7 +32,13 @@ impl Checks {
     pub fn text(&mut self, pointer: impl Into<String>, text: &str, max: usize) -> &mut Self {
         let pointer = pointer.into();
         let length = text.chars().count();
-        self.that(!text.trim().is_empty(), pointer.clone(), "blank", "Must not be blank.").that(
+        self.that(
+            !text.trim().is_empty(),
+            pointer.clone(),
+            "blank",
+            "Must not be blank.",
+        )
+        .that(
             length <= max,
             pointer,
             "too_long",
@@ -46,7 +52,9 @@ impl Checks {
             && handle.len() <= 100
             && !handle.starts_with('-')
             && !handle.ends_with('-')
-            && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && handle
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         self.that(
             good,
             pointer,

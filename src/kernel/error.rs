@@ -110,7 +110,12 @@ pub struct FieldError {
 impl FieldError {
     /// A field at `pointer` with a machine-readable `code` and a message for a person.
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, message: message.into(), available: None }
+        Self {
+            pointer: pointer.into(),
+            code,
+            message: message.into(),
+            available: None,
+        }
     }
 }
 
@@ -132,7 +137,13 @@ pub struct Error {
 impl Error {
     /// An error with its detail.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), source: None, retry: false }
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            source: None,
+            retry: false,
+        }
     }
 
     /// An error about one field.
@@ -172,13 +183,19 @@ impl Error {
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
-            ..Self::new(Code::Unavailable, "The service is busy; try again in a moment.")
+            ..Self::new(
+                Code::Unavailable,
+                "The service is busy; try again in a moment.",
+            )
         }
     }
 
     /// The object was changed by somebody else; `current` is its version now.
     pub fn version_conflict(current: i64) -> Self {
-        Self::new(Code::VersionConflict, format!("The current version is {current}."))
+        Self::new(
+            Code::VersionConflict,
+            format!("The current version is {current}."),
+        )
     }
 
     /// The same error with the fields it is about.
@@ -244,7 +261,11 @@ impl From<diesel::result::Error> for Error {
             Code::Unavailable => Self::unavailable(""),
             _ => Self::internal(""),
         };
-        Self { retry, source: Some(Box::new(error)), ..base }
+        Self {
+            retry,
+            source: Some(Box::new(error)),
+            ..base
+        }
     }
 }
 

@@ -32,7 +32,10 @@ pub fn decode(text: &str) -> Option<Uuid> {
 }
 
 /// A fresh, time-ordered id.
-#[expect(clippy::disallowed_methods, reason = "the one place where ids are made")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where ids are made"
+)]
 pub fn fresh() -> Uuid {
     Uuid::now_v7()
 }
@@ -145,8 +148,16 @@ mod tests {
 
     #[test]
     fn what_is_not_canonical_is_no_id() {
-        let bad = ["", "01h455vb4pex5vsknk084sn02", "81h455vb4pex5vsknk084sn02q", "01H455VB4PEX5VSKNK084SN02Q"];
-        for text in bad.into_iter().chain(["01h455vb4pex5vsknk084sn0uq", "01h455vb4pex5vsknk084sn0é"]) {
+        let bad = [
+            "",
+            "01h455vb4pex5vsknk084sn02",
+            "81h455vb4pex5vsknk084sn02q",
+            "01H455VB4PEX5VSKNK084SN02Q",
+        ];
+        for text in bad
+            .into_iter()
+            .chain(["01h455vb4pex5vsknk084sn0uq", "01h455vb4pex5vsknk084sn0é"])
+        {
             assert_eq!(decode(text), None, "{text}");
         }
     }

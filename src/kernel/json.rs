@@ -43,7 +43,9 @@ impl<T: Serialize + std::fmt::Debug> ToSql<Doc, Pg> for Json<T> {
 }
 impl<T: DeserializeOwned> FromSql<Doc, Pg> for Json<T> {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(serde_json::from_slice(value.as_bytes().get(1..).unwrap_or_default())?))
+        Ok(Self(serde_json::from_slice(
+            value.as_bytes().get(1..).unwrap_or_default(),
+        )?))
     }
 }
 impl<T: Serialize + std::fmt::Debug> ToSql<Doc, Sqlite> for Json<T> {
@@ -82,7 +84,10 @@ impl<T: OutputType> OutputType for Json<T> {
 
 impl<T: utoipa::__dev::ComposeSchema> utoipa::__dev::ComposeSchema for Json<T> {
     fn compose(generics: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        generics.into_iter().next().unwrap_or_else(|| T::compose(Vec::new()))
+        generics
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| T::compose(Vec::new()))
     }
 }
 impl<T: utoipa::ToSchema + utoipa::__dev::ComposeSchema> utoipa::ToSchema for Json<T> {
@@ -105,7 +110,9 @@ impl async_graphql::ScalarType for Document {
     fn parse(value: Value) -> async_graphql::InputValueResult<Self> {
         match value.into_json()? {
             serde_json::Value::Object(map) => Ok(Self(map)),
-            _ => Err(async_graphql::InputValueError::custom("must be a JSON object")),
+            _ => Err(async_graphql::InputValueError::custom(
+                "must be a JSON object",
+            )),
         }
     }
 
@@ -116,7 +123,9 @@ impl async_graphql::ScalarType for Document {
 
 impl utoipa::__dev::ComposeSchema for Document {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        ObjectBuilder::new().description(Some("A free JSON object.")).into()
+        ObjectBuilder::new()
+            .description(Some("A free JSON object."))
+            .into()
     }
 }
 impl utoipa::ToSchema for Document {}

@@ -128,11 +128,17 @@ impl PageRequest {
         let after = match after {
             None => None,
             Some(cursor) => Some(signer.read(&list, cursor).ok_or_else(|| {
-                let message = "This cursor was not issued for this list; leave `after` out to begin anew.";
+                let message =
+                    "This cursor was not issued for this list; leave `after` out to begin anew.";
                 Error::field(Code::InvalidCursor, "/after", "invalid_cursor", message)
             })?),
         };
-        Ok(Self { limit, after, list, signer: signer.clone() })
+        Ok(Self {
+            limit,
+            after,
+            list,
+            signer: signer.clone(),
+        })
     }
 
     /// How many rows to fetch: one more than shown, to know whether there is a next page.
@@ -157,8 +163,15 @@ impl PageRequest {
         };
         Ok(Page {
             items: into(rows)?,
-            page: PageInfo { next_cursor, has_next_page },
-            cursors: Some(Cursors { signer: self.signer, list: self.list, positions }),
+            page: PageInfo {
+                next_cursor,
+                has_next_page,
+            },
+            cursors: Some(Cursors {
+                signer: self.signer,
+                list: self.list,
+                positions,
+            }),
         })
     }
 }
@@ -240,7 +253,14 @@ impl<T: OutputType + Sync> Page<T> {
     /// The items, each with its cursor.
     async fn edges(&self) -> Vec<Edge<'_, T>> {
         let cursor = |i| self.cursor(i).unwrap_or_default();
-        self.items.iter().enumerate().map(|(i, node)| Edge { cursor: cursor(i), node }).collect()
+        self.items
+            .iter()
+            .enumerate()
+            .map(|(i, node)| Edge {
+                cursor: cursor(i),
+                node,
+            })
+            .collect()
     }
 
     /// Whether there is more, and where it begins.
@@ -249,7 +269,11 @@ impl<T: OutputType + Sync> Page<T> {
             has_next_page: self.page.has_next_page,
             has_previous_page: false,
             start_cursor: self.cursor(0),
-            end_cursor: self.items.len().checked_sub(1).and_then(|last| self.cursor(last)),
+            end_cursor: self
+                .items
+                .len()
+                .checked_sub(1)
+                .and_then(|last| self.cursor(last)),
         }
     }
 }
@@ -257,7 +281,11 @@ impl<T: OutputType + Sync> Page<T> {
 impl<T> Page<T> {
     fn cursor(&self, index: usize) -> Option<String> {
         let cursors = self.cursors.as_ref()?;
-        Some(cursors.signer.write(&cursors.list, cursors.positions.get(index)?))
+        Some(
+            cursors
+                .signer
+                .write(&cursors.list, cursors.positions.get(index)?),
+        )
     }
 }
 
@@ -266,7 +294,10 @@ mod tests {
     use super::*;
 
     fn position() -> Position {
-        Position { key: SortKey::Text("Mug, größe M".into()), id: Uuid::from_u128(7) }
+        Position {
+            key: SortKey::Text("Mug, größe M".into()),
+            id: Uuid::from_u128(7),
+        }
     }
 
     #[test]
@@ -275,7 +306,10 @@ mod tests {
         let cursor = signer.write("products:title", &position());
         assert_eq!(signer.read("products:title", &cursor), Some(position()));
         assert_eq!(signer.read("products:price", &cursor), None);
-        assert_eq!(CursorKey::new(b"other").read("products:title", &cursor), None);
+        assert_eq!(
+            CursorKey::new(b"other").read("products:title", &cursor),
+            None
+        );
     }
 
     #[test]
@@ -285,7 +319,10 @@ mod tests {
         for i in 0..cursor.len() {
             let mut forged = cursor.clone();
             forged[i] = if forged[i] == b'A' { b'B' } else { b'A' };
-            assert_eq!(signer.read("orders", std::str::from_utf8(&forged).unwrap()), None);
+            assert_eq!(
+                signer.read("orders", std::str::from_utf8(&forged).unwrap()),
+                None
+            );
         }
         for nonsense in ["", "A", "é", "AAAAAAAAAAAAAAAAAAAAAAAA"] {
             assert_eq!(signer.read("orders", nonsense), None);

@@ -87,7 +87,10 @@ impl Batch {
 
     /// A batch of one column of texts, named `text`.
     pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(&[("text", Kind::Text)], texts.into_iter().map(|text| [text.into()]))
+        Self::new(
+            &[("text", Kind::Text)],
+            texts.into_iter().map(|text| [text.into()]),
+        )
     }
 }
 
@@ -150,4 +153,3 @@ impl Param {
 macro_rules! params {
     ($($value:expr),* $(,)?) => { vec![$($crate::kernel::Param::from($value)),*] };
 }
-

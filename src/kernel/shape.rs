@@ -1,11 +1,15 @@
 //! How small values look from outside: OpenAPI schemas, GraphQL scalars, and the form of common texts.
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
 /// The OpenAPI schema of a text with a form.
 pub fn text(pattern: Option<&str>, example: &str) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).pattern(pattern).examples([example]).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(pattern)
+        .examples([example])
+        .into()
 }
 
 /// The OpenAPI schema of an instant.
@@ -25,7 +29,9 @@ pub fn is_country(text: &str) -> bool {
 /// Whether `text` has the form of an e-mail address that mail servers accept: one `@`, a dotted domain, no spaces or
 /// control characters, at most 254 bytes (RFC 5321).
 pub fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
     let label = |l: &str| {
         (1..=63).contains(&l.len())
             && !l.starts_with('-')
@@ -35,7 +41,9 @@ pub fn is_email(text: &str) -> bool {
     text.len() <= 254
         && (1..=64).contains(&local.len())
         && !local.contains('@')
-        && local.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>(),;:\\\"[]".contains(c))
+        && local
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !"<>(),;:\\\"[]".contains(c))
         && domain.contains('.')
         && domain.split('.').all(label)
 }
@@ -97,7 +105,9 @@ mod tests {
         for good in ["a@b.co", "anna.m+shop@mail.example.org", "ünal@example.com"] {
             assert!(is_email(good), "{good}");
         }
-        for bad in ["", "a", "a@b", "@b.co", "a b@c.de", "a@b..co", "a@-b.co", "a@b@c.de", "a@b.co\n"] {
+        for bad in [
+            "", "a", "a@b", "@b.co", "a b@c.de", "a@b..co", "a@-b.co", "a@b@c.de", "a@b.co\n",
+        ] {
             assert!(!is_email(bad), "{bad}");
         }
     }

@@ -40,13 +40,19 @@ impl Timestamp {
     /// This instant and so much more; the end of time rather than an overflow.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This instant less so much.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -63,8 +69,9 @@ impl FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time: jiff::Timestamp =
-            text.parse().map_err(|_| "must be an RFC 3339 time, as 2026-03-01T09:30:00Z".to_owned())?;
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| "must be an RFC 3339 time, as 2026-03-01T09:30:00Z".to_owned())?;
         Ok(Self(time.as_microsecond()))
     }
 }
@@ -83,7 +90,9 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 impl utoipa::__dev::ComposeSchema for Timestamp {
-    fn compose(_: Vec<utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>>) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+    fn compose(
+        _: Vec<utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>>,
+    ) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         super::shape::date_time()
     }
 }
@@ -98,7 +107,9 @@ impl ToSql<Ts, Pg> for Timestamp {
 }
 impl FromSql<Ts, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(<i64 as FromSql<BigInt, Pg>>::from_sql(value)? + POSTGRES_EPOCH))
+        Ok(Self(
+            <i64 as FromSql<BigInt, Pg>>::from_sql(value)? + POSTGRES_EPOCH,
+        ))
     }
 }
 impl ToSql<Ts, Sqlite> for Timestamp {
@@ -121,10 +132,14 @@ pub struct Clock {
 
 impl Clock {
     /// The time now, with microseconds.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the system is asked")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the system is asked"
+    )]
     pub fn now(&self) -> Timestamp {
-        let since_1970 =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
         Timestamp(micros.saturating_add(self.offset.load(Ordering::Relaxed)))
     }

@@ -55,7 +55,12 @@ impl Claim {
             principal.extend(token[..8].iter().map(|byte| format!("{byte:02x}")));
         }
         let fingerprint = Sha256::digest(wire).to_vec();
-        Ok(Some(Arc::new(Self { principal, operation: meta.name, key, fingerprint })))
+        Ok(Some(Arc::new(Self {
+            principal,
+            operation: meta.name,
+            key,
+            fingerprint,
+        })))
     }
 
     fn find<T: DeserializeOwned>(&self, tx: &mut Tx<'_>) -> Result<Option<T>> {
@@ -63,14 +68,18 @@ impl Claim {
             "SELECT fingerprint, answer FROM idempotency_keys WHERE principal = ? AND operation = ? AND key = ?",
             params![self.principal.as_str(), self.operation, &*self.key],
         )?;
-        let Some((fingerprint, answer)) = rows.into_iter().next() else { return Ok(None) };
+        let Some((fingerprint, answer)) = rows.into_iter().next() else {
+            return Ok(None);
+        };
         if fingerprint != self.fingerprint {
             return Err(Error::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used with another request.",
             ));
         }
-        serde_json::from_str(&answer).map(Some).map_err(Error::internal)
+        serde_json::from_str(&answer)
+            .map(Some)
+            .map_err(Error::internal)
     }
 
     fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
@@ -102,7 +111,10 @@ impl Cx {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        match self.settle_or(move |tx| work(tx).map(ControlFlow::<T, Infallible>::Break)).await? {
+        match self
+            .settle_or(move |tx| work(tx).map(ControlFlow::<T, Infallible>::Break))
+            .await?
+        {
             ControlFlow::Break(answer) => Ok(answer),
             ControlFlow::Continue(never) => match never {},
         }
@@ -138,14 +150,22 @@ impl Cx {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let Some(claim) = self.claim.clone() else { return Ok(None) };
+        let Some(claim) = self.claim.clone() else {
+            return Ok(None);
+        };
         let found = self.read(move |tx| claim.find(tx)).await?;
-        Ok(found.map(|value| Answer { value, replayed: true }))
+        Ok(found.map(|value| Answer {
+            value,
+            replayed: true,
+        }))
     }
 }
 
 /// Forgets answers older than [`KEPT`].
 pub fn sweep(tx: &mut Tx<'_>) -> Result<usize> {
     let before = tx.now.minus(KEPT);
-    tx.conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", params![before])
+    tx.conn.execute(
+        "DELETE FROM idempotency_keys WHERE created_at < ?",
+        params![before],
+    )
 }

@@ -22,7 +22,10 @@ use crate::kernel::{Code, Error, FieldError, Page, Result};
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(clippy::upper_case_acronyms, reason = "written as they stand in a request line")]
+#[expect(
+    clippy::upper_case_acronyms,
+    reason = "written as they stand in a request line"
+)]
 #[allow(missing_docs)]
 pub enum Verb {
     GET,
@@ -110,7 +113,10 @@ impl Meta {
 
     /// The input fields that stand in the path.
     pub fn path_fields(&self) -> impl Iterator<Item = &'static str> {
-        self.path.split('{').skip(1).filter_map(|part| part.split('}').next())
+        self.path
+            .split('{')
+            .skip(1)
+            .filter_map(|part| part.split('}').next())
     }
 }
 
@@ -211,7 +217,10 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     /// An answer given for the first time.
     pub fn fresh(value: T) -> Self {
-        Self { value, replayed: false }
+        Self {
+            value,
+            replayed: false,
+        }
     }
 }
 
@@ -245,7 +254,11 @@ fn refuse_nul(wire: &[u8]) -> Result<()> {
     if fields.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Code::ValidationFailed, "A text may not contain the character NUL.").with(fields))
+    Err(Error::new(
+        Code::ValidationFailed,
+        "A text may not contain the character NUL.",
+    )
+    .with(fields))
 }
 
 fn find_nul(value: &serde_json::Value, pointer: &mut String, found: &mut Vec<FieldError>) {
@@ -268,7 +281,11 @@ fn find_nul(value: &serde_json::Value, pointer: &mut String, found: &mut Vec<Fie
                     found.push(complaint(pointer));
                 }
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1").replace('\0', "\u{fffd}"));
+                pointer.push_str(
+                    &key.replace('~', "~0")
+                        .replace('/', "~1")
+                        .replace('\0', "\u{fffd}"),
+                );
                 find_nul(item, pointer, found);
                 pointer.truncate(length);
             }
@@ -303,7 +320,11 @@ pub fn graphql_error(cx: &Cx, error: Error) -> async_graphql::Error {
 /// Logs a failure of ours, once, at the edge.
 pub fn report(cx: &Cx, error: &Error) {
     if error.code.status() >= 500 {
-        let source = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        let source = error
+            .source
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         tracing::error!(request_id = %cx.request_id, code = error.code.as_str(), source, "operation failed");
     }
 }
@@ -340,7 +361,9 @@ pub struct Registry<D: Door> {
 
 impl<D: Door> Default for Registry<D> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -377,7 +400,8 @@ mod tests {
 
     #[test]
     fn nul_is_found_wherever_it_hides() {
-        let wire = serde_json::json!({"lines": [{"note": "a\0b"}], "meta": {"k\0": 1, "ok": "\\u0000"}});
+        let wire =
+            serde_json::json!({"lines": [{"note": "a\0b"}], "meta": {"k\0": 1, "ok": "\\u0000"}});
         let error = refuse_nul(&serde_json::to_vec(&wire).unwrap()).unwrap_err();
         let pointers: Vec<&str> = error.fields.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(pointers, ["/lines/0/note", "/meta"]);

@@ -104,7 +104,10 @@ impl PaymentProviders {
         self.0.get(name).ok_or_else(|| {
             let mut names: Vec<&str> = self.0.keys().copied().collect();
             names.sort_unstable();
-            let message = format!("There is no payment provider {name}; there are: {}.", names.join(", "));
+            let message = format!(
+                "There is no payment provider {name}; there are: {}.",
+                names.join(", ")
+            );
             Error::invalid(pointer, "unknown_provider", message)
         })
     }

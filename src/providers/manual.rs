@@ -7,7 +7,9 @@ pub struct Manual;
 
 impl LocalPayments for Manual {
     fn decide(&self, request: &Authorize) -> Outcome {
-        Outcome::Pending { reference: request.payment.to_string() }
+        Outcome::Pending {
+            reference: request.payment.to_string(),
+        }
     }
 }
 

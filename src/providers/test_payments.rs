@@ -35,7 +35,10 @@ impl TestPayments {
         let reference = reference(request);
         match request.token.as_deref() {
             Some("timeout") => Outcome::Authorized { reference },
-            Some("timeout_lost") => Outcome::Declined { reference, reason: "not_found".into() },
+            Some("timeout_lost") => Outcome::Declined {
+                reference,
+                reason: "not_found".into(),
+            },
             _ => self.decide(request),
         }
     }
@@ -50,19 +53,30 @@ impl LocalPayments for TestPayments {
         let reference = reference(request);
         match request.token.as_deref() {
             None | Some("approve") => Outcome::Authorized { reference },
-            Some("action") => {
-                Outcome::ActionRequired { url: format!("https://pay.example/{reference}"), reference }
-            }
+            Some("action") => Outcome::ActionRequired {
+                url: format!("https://pay.example/{reference}"),
+                reference,
+            },
             Some("timeout" | "timeout_lost") => Outcome::Unknown,
-            Some("decline") => Outcome::Declined { reference, reason: "card_declined".into() },
-            Some(_) => Outcome::Declined { reference, reason: "invalid_token".into() },
+            Some("decline") => Outcome::Declined {
+                reference,
+                reason: "card_declined".into(),
+            },
+            Some(_) => Outcome::Declined {
+                reference,
+                reason: "invalid_token".into(),
+            },
         }
     }
 }
 
 impl PaymentProvider for TestPayments {
     fn name(&self) -> &'static str {
-        if self.pause.is_some() { "test_remote" } else { "test" }
+        if self.pause.is_some() {
+            "test_remote"
+        } else {
+            "test"
+        }
     }
 
     fn methods(&self) -> &'static [&'static str] {
@@ -70,7 +84,11 @@ impl PaymentProvider for TestPayments {
     }
 
     fn reach(&self) -> Reach<'_> {
-        if self.pause.is_some() { Reach::Remote } else { Reach::Local(self) }
+        if self.pause.is_some() {
+            Reach::Remote
+        } else {
+            Reach::Local(self)
+        }
     }
 
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {

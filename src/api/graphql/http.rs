@@ -30,9 +30,18 @@ impl Door {
     /// The door as the settings want it.
     pub fn new(config: &Config) -> Result<Self> {
         let schema = schema();
-        let limits = Limits::default().with_lists_of(&schema.sdl()).map_err(Error::internal)?;
+        let limits = Limits::default()
+            .with_lists_of(&schema.sdl())
+            .map_err(Error::internal)?;
         let open = config.is_on(config.introspection);
-        Ok(Self { schema, limits: if open { limits.with_introspection() } else { limits } })
+        Ok(Self {
+            schema,
+            limits: if open {
+                limits.with_introspection()
+            } else {
+                limits
+            },
+        })
     }
 }
 
@@ -66,13 +75,19 @@ impl Media {
 
     /// What the client can read, or nothing that we can write.
     fn accepted(request: &HttpRequest) -> Option<Self> {
-        let Some(accept) = request.headers().get(header::ACCEPT) else { return Some(Self::Json) };
+        let Some(accept) = request.headers().get(header::ACCEPT) else {
+            return Some(Self::Json);
+        };
         let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
         let types = accept.split(',').filter_map(|part| {
             let mut parts = part.split(';').map(str::trim);
             let media_type = parts.next()?;
-            let refused = parts.clone().any(|p| matches!(p, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-            let charset = parts.find_map(|p| p.strip_prefix("charset=")).unwrap_or("utf-8");
+            let refused = parts
+                .clone()
+                .any(|p| matches!(p, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            let charset = parts
+                .find_map(|p| p.strip_prefix("charset="))
+                .unwrap_or("utf-8");
             (!refused && charset.trim_matches('"') == "utf-8").then_some(media_type)
         });
         let mut best = None;
@@ -115,7 +130,12 @@ async fn respond(
     let body = match *http.method() {
         Method::GET => from_query(http.query_string())?,
         Method::POST => from_body(http, payload).await?,
-        _ => return Err(Error::new(Code::MethodNotAllowed, "GraphQL takes POST, and GET for queries.")),
+        _ => {
+            return Err(Error::new(
+                Code::MethodNotAllowed,
+                "GraphQL takes POST, and GET for queries.",
+            ));
+        }
     };
     let cx = request::context(app, http, id).await?;
     if let Err(refusal) = guard::check_text(&body.query, &door.limits) {
@@ -124,7 +144,9 @@ async fn respond(
     let mut gql = Request::new(body.query).data(cx.clone());
     gql.operation_name = body.operation_name;
     if let Some(variables) = body.variables {
-        gql = gql.variables(async_graphql::Variables::from_json(Value::Object(variables)));
+        gql = gql.variables(async_graphql::Variables::from_json(Value::Object(
+            variables,
+        )));
     }
     let (name, variables) = (gql.operation_name.clone(), gql.variables.clone());
     let document = match gql.parsed_query() {
@@ -135,20 +157,28 @@ async fn respond(
         return Ok(refused(&refusal));
     }
     if http.method() == Method::GET && !only_reads(document, name.as_deref()) {
-        return Err(Error::new(Code::MethodNotAllowed, "Only queries may be sent with GET; use POST."));
+        return Err(Error::new(
+            Code::MethodNotAllowed,
+            "Only queries may be sent with GET; use POST.",
+        ));
     }
     let gql = super::relations::with_loaders(gql);
     execute(door, gql, &cx).await
 }
 
 async fn execute(door: &Door, gql: Request, cx: &Cx) -> Result<Response> {
-    tokio::time::timeout(DEADLINE, door.schema.execute(gql)).await.map_err(|_| {
-        tracing::warn!(request_id = %cx.request_id, "a GraphQL request took too long");
-        Error::unavailable("deadline").detail("The request took too long.")
-    })
+    tokio::time::timeout(DEADLINE, door.schema.execute(gql))
+        .await
+        .map_err(|_| {
+            tracing::warn!(request_id = %cx.request_id, "a GraphQL request took too long");
+            Error::unavailable("deadline").detail("The request took too long.")
+        })
 }
 
-fn only_reads(document: &async_graphql::parser::types::ExecutableDocument, name: Option<&str>) -> bool {
+fn only_reads(
+    document: &async_graphql::parser::types::ExecutableDocument,
+    name: Option<&str>,
+) -> bool {
     document
         .operations
         .iter()
@@ -176,13 +206,14 @@ fn from_query(query: &str) -> Result<Body> {
         extensions: Option<String>,
     }
     let malformed = |what: String| Error::new(Code::MalformedRequest, what);
-    let parameters: Parameters =
-        serde_html_form::from_str(query).map_err(|e| malformed(format!("The query string cannot be read: {e}.")))?;
+    let parameters: Parameters = serde_html_form::from_str(query)
+        .map_err(|e| malformed(format!("The query string cannot be read: {e}.")))?;
     let map = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
         None => Ok(None),
         Some(text) => {
             input::check_depth(text.as_bytes())?;
-            serde_json::from_str(&text).map_err(|_| malformed(format!("`{name}` must be a JSON object.")))
+            serde_json::from_str(&text)
+                .map_err(|_| malformed(format!("`{name}` must be a JSON object.")))
         }
     };
     Ok(Body {
@@ -195,7 +226,10 @@ fn from_query(query: &str) -> Result<Body> {
 
 fn refused(refusal: &guard::Refusal) -> Response {
     let mut error = ServerError::new(refusal.message.clone(), None);
-    error.extensions.get_or_insert_default().set("code", refusal.code);
+    error
+        .extensions
+        .get_or_insert_default()
+        .set("code", refusal.code);
     Response::from_errors(vec![error])
 }
 
@@ -222,18 +256,26 @@ fn render(response: Response, media: Media, id: Uuid) -> HttpResponse {
         .map(|error| {
             let mut error = json!(error);
             let extensions = error["extensions"].as_object().cloned().unwrap_or_default();
-            let code = extensions.get("code").cloned().unwrap_or(json!(Code::GraphqlInvalid.as_str()));
+            let code = extensions
+                .get("code")
+                .cloned()
+                .unwrap_or(json!(Code::GraphqlInvalid.as_str()));
             error["extensions"] = json!({ "code": code, "requestId": id });
             error
         })
         .collect();
-    let status = if media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if media == Media::Response {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     build(status, media, id).body(json!({ "errors": errors }).to_string())
 }
 
 /// Renders a request that was no GraphQL request.
 fn refuse(error: &Error, media: Media, id: Uuid) -> HttpResponse {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = json!({ "errors": [{
         "message": error.detail,
         "extensions": { "code": error.code.as_str(), "requestId": id },

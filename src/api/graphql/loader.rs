@@ -20,7 +20,10 @@ pub trait Fetch: Copy + Eq + Hash + Send + Sync + 'static {
     type Value: Clone + Send + 'static;
 
     /// Fetches what belongs to these keys; a key without anything is left out.
-    fn fetch(cx: &Cx, keys: Vec<Self>) -> impl Future<Output = Result<HashMap<Self, Self::Value>>> + Send;
+    fn fetch(
+        cx: &Cx,
+        keys: Vec<Self>,
+    ) -> impl Future<Output = Result<HashMap<Self, Self::Value>>> + Send;
 }
 
 /// The look-ups of one kind in one request.
@@ -35,7 +38,12 @@ struct State<K: Fetch> {
 
 impl<K: Fetch> Default for Loader<K> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { known: HashMap::new(), waiting: Vec::new() }) }
+        Self {
+            state: Mutex::new(State {
+                known: HashMap::new(),
+                waiting: Vec::new(),
+            }),
+        }
     }
 }
 
@@ -58,7 +66,10 @@ impl<K: Fetch> Loader<K> {
         if !batch.is_empty() {
             self.answer(cx, batch).await?;
         }
-        answered.await.map_err(Error::internal)?.map_err(Error::internal)
+        answered
+            .await
+            .map_err(Error::internal)?
+            .map_err(Error::internal)
     }
 
     async fn answer(
@@ -68,11 +79,19 @@ impl<K: Fetch> Loader<K> {
     ) -> Result<()> {
         let mut keys: Vec<K> = Vec::with_capacity(batch.len());
         let mut seen = std::collections::HashSet::with_capacity(batch.len());
-        keys.extend(batch.iter().map(|(key, _)| *key).filter(|key| seen.insert(*key)));
+        keys.extend(
+            batch
+                .iter()
+                .map(|(key, _)| *key)
+                .filter(|key| seen.insert(*key)),
+        );
         let found = K::fetch(cx, keys).await;
         let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
         for (key, answer) in batch {
-            let value = found.as_ref().map(|found| found.get(&key).cloned()).map_err(ToString::to_string);
+            let value = found
+                .as_ref()
+                .map(|found| found.get(&key).cloned())
+                .map_err(ToString::to_string);
             if let Ok(value) = &value {
                 state.known.insert(key, value.clone());
             }

@@ -24,14 +24,18 @@ pub fn with_loaders(request: Request) -> Request {
 
 async fn load<K: Fetch>(ctx: &Context<'_>, key: K) -> GraphqlResult<Option<K::Value>> {
     let cx = ctx.data_unchecked::<Cx>();
-    ctx.data_unchecked::<Loader<K>>().load(cx, key).await.map_err(|e| graphql_error(cx, e))
+    ctx.data_unchecked::<Loader<K>>()
+        .load(cx, key)
+        .await
+        .map_err(|e| graphql_error(cx, e))
 }
 
 impl Fetch for CategoryId {
     type Value = Category;
 
     async fn fetch(cx: &Cx, keys: Vec<Self>) -> Result<HashMap<Self, Category>> {
-        cx.read(move |tx| catalog::categories_by_id(tx, &keys)).await
+        cx.read(move |tx| catalog::categories_by_id(tx, &keys))
+            .await
     }
 }
 
@@ -47,7 +51,8 @@ impl Fetch for VariantId {
     type Value = Product;
 
     async fn fetch(cx: &Cx, keys: Vec<Self>) -> Result<HashMap<Self, Product>> {
-        cx.read(move |tx| catalog::products_by_variant(tx, &keys)).await
+        cx.read(move |tx| catalog::products_by_variant(tx, &keys))
+            .await
     }
 }
 

@@ -66,7 +66,11 @@ impl Mutation for AddCartLines {
         let changed = merge(&mut lines, &self.lines, &variants)?;
         let (quote, sellables) = quote_of(tx, &cart, &lines)?;
         refuse_unknown(&variants, |v| sellables.contains_key(v))?;
-        queries::save_lines(tx, cart.id, lines.iter().filter(|l| changed.contains(&l.id)))?;
+        queries::save_lines(
+            tx,
+            cart.id,
+            lines.iter().filter(|l| changed.contains(&l.id)),
+        )?;
         Ok(quote.into_cart(cart))
     }
 }
@@ -76,7 +80,12 @@ impl Mutation for UpdateCartLines {
         check_count(self.lines.len(), "/lines")?;
         let mut checks = Checks::new();
         for (i, line) in self.lines.iter().enumerate() {
-            checks.range(format!("/lines/{i}/quantity"), line.quantity, 1, MAX_QUANTITY);
+            checks.range(
+                format!("/lines/{i}/quantity"),
+                line.quantity,
+                1,
+                MAX_QUANTITY,
+            );
         }
         checks.done()?;
         let cart = queries::lock_open(tx, self.cart_id, self.expected_version)?;
@@ -85,7 +94,12 @@ impl Mutation for UpdateCartLines {
             match lines.iter_mut().find(|l| l.id == change.line_id) {
                 Some(line) => line.quantity = change.quantity,
                 None => {
-                    checks.that(false, format!("/lines/{i}/lineId"), "unknown_line", "There is no such line.");
+                    checks.that(
+                        false,
+                        format!("/lines/{i}/lineId"),
+                        "unknown_line",
+                        "There is no such line.",
+                    );
                 }
             }
         }
@@ -104,7 +118,12 @@ impl Mutation for RemoveCartLines {
         let mut checks = Checks::new();
         for (i, id) in self.line_ids.iter().enumerate() {
             let known = lines.iter().any(|l| l.id == *id);
-            checks.that(known, format!("/lineIds/{i}"), "unknown_line", "There is no such line.");
+            checks.that(
+                known,
+                format!("/lineIds/{i}"),
+                "unknown_line",
+                "There is no such line.",
+            );
         }
         checks.done()?;
         queries::remove_lines(tx, cart.id, &self.line_ids)?;
@@ -121,12 +140,19 @@ fn check_count(count: usize, pointer: &str) -> Result<()> {
 pub fn resolve(tx: &mut Tx<'_>, lines: &[NewCartLine]) -> Result<Vec<VariantId>> {
     let mut checks = Checks::new();
     for (i, line) in lines.iter().enumerate() {
-        checks.range(format!("/lines/{i}/quantity"), line.quantity, 1, MAX_QUANTITY).that(
-            line.variant_id.is_some() != line.sku.is_some(),
-            format!("/lines/{i}/variantId"),
-            "required",
-            "Name the variant by its id or by its SKU.",
-        );
+        checks
+            .range(
+                format!("/lines/{i}/quantity"),
+                line.quantity,
+                1,
+                MAX_QUANTITY,
+            )
+            .that(
+                line.variant_id.is_some() != line.sku.is_some(),
+                format!("/lines/{i}/variantId"),
+                "required",
+                "Name the variant by its id or by its SKU.",
+            );
         if let Some(price) = line.unit_price {
             let pointer = format!("/lines/{i}/unitPrice");
             tx.actor().require(Scope::PricesOverride, &pointer)?;
@@ -142,11 +168,16 @@ pub fn resolve(tx: &mut Tx<'_>, lines: &[NewCartLine]) -> Result<Vec<VariantId>>
     };
     let mut variants = Vec::with_capacity(lines.len());
     for (i, line) in lines.iter().enumerate() {
-        let found = line.variant_id.or_else(|| by_sku.get(line.sku.as_deref()?).copied());
+        let found = line
+            .variant_id
+            .or_else(|| by_sku.get(line.sku.as_deref()?).copied());
         match found {
             Some(variant) => variants.push(variant),
             None => {
-                let message = format!("There is no variant with the SKU {}.", line.sku.as_deref().unwrap_or_default());
+                let message = format!(
+                    "There is no variant with the SKU {}.",
+                    line.sku.as_deref().unwrap_or_default()
+                );
                 checks.that(false, format!("/lines/{i}/sku"), "unknown_sku", message);
             }
         }
@@ -156,7 +187,11 @@ pub fn resolve(tx: &mut Tx<'_>, lines: &[NewCartLine]) -> Result<Vec<VariantId>>
 }
 
 /// Adds new lines to those that are there; says which ones changed.
-pub fn merge(lines: &mut Vec<CartLineRow>, new: &[NewCartLine], variants: &[VariantId]) -> Result<Vec<CartLineId>> {
+pub fn merge(
+    lines: &mut Vec<CartLineRow>,
+    new: &[NewCartLine],
+    variants: &[VariantId],
+) -> Result<Vec<CartLineId>> {
     let mut changed = Vec::with_capacity(new.len());
     let mut checks = Checks::new();
     for (i, (line, &variant_id)) in new.iter().zip(variants).enumerate() {
@@ -165,13 +200,26 @@ pub fn merge(lines: &mut Vec<CartLineRow>, new: &[NewCartLine], variants: &[Vari
         });
         if let Some(own) = own {
             own.quantity += line.quantity;
-            let message = format!("With those in the cart there would be {}; at most {MAX_QUANTITY}.", own.quantity);
-            checks.that(own.quantity <= MAX_QUANTITY, format!("/lines/{i}/quantity"), "out_of_range", message);
+            let message = format!(
+                "With those in the cart there would be {}; at most {MAX_QUANTITY}.",
+                own.quantity
+            );
+            checks.that(
+                own.quantity <= MAX_QUANTITY,
+                format!("/lines/{i}/quantity"),
+                "out_of_range",
+                message,
+            );
             changed.push(own.id);
         } else {
             let id = CartLineId::new();
             let unit_price = line.unit_price.map(|p| p.0);
-            lines.push(CartLineRow { id, variant_id, quantity: line.quantity, unit_price });
+            lines.push(CartLineRow {
+                id,
+                variant_id,
+                quantity: line.quantity,
+                unit_price,
+            });
             changed.push(id);
         }
     }
@@ -188,11 +236,19 @@ pub fn refuse_unknown(variants: &[VariantId], known: impl Fn(&VariantId) -> bool
         .enumerate()
         .filter(|(_, variant)| !known(variant))
         .map(|(i, _)| {
-            FieldError::new(format!("/lines/{i}/variantId"), "unknown_variant", "There is no such variant.")
+            FieldError::new(
+                format!("/lines/{i}/variantId"),
+                "unknown_variant",
+                "There is no such variant.",
+            )
         })
         .collect();
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(Error::new(crate::kernel::Code::ValidationFailed, "There is no such variant.").with(unknown))
+    Err(Error::new(
+        crate::kernel::Code::ValidationFailed,
+        "There is no such variant.",
+    )
+    .with(unknown))
 }

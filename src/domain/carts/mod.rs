@@ -13,7 +13,10 @@ mod quote;
 
 pub use address::Address;
 pub use lines::{AddCartLines, RemoveCartLines, UpdateCartLines};
-pub use model::{Cart, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart, NewCartLine, OrderSource, ProblemCode, UpdateCart};
+pub use model::{
+    Cart, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart, NewCartLine,
+    OrderSource, ProblemCode, UpdateCart,
+};
 pub use operations::quote_of;
 pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
 pub use quote::{Amounts, Quote, QuoteLine, QuoteShipping};

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use super::model::{Cart, CartStatus, CreateCart, NewCart, OrderSource, UpdateCart};
-use super::quote::{Basis, Quote};
 use super::queries::{self, CartLineRow, CartRow};
+use super::quote::{Basis, Quote};
 use super::{Address, GetCart, lines};
 use crate::auth::Caller;
 use crate::context::Tx;
@@ -62,7 +62,10 @@ impl Mutation for CreateCart {
         if !rows.is_empty() {
             queries::save_lines(tx, cart.id, rows.iter())?;
         }
-        Ok(NewCart { token, cart: quote.into_cart(cart) })
+        Ok(NewCart {
+            token,
+            cart: quote.into_cart(cart),
+        })
     }
 }
 
@@ -78,7 +81,11 @@ impl Mutation for UpdateCart {
             billing_address: address(&self.billing_address, &old.billing_address),
             shipping_method_id: patch::optional(&self.shipping_method_id, old.shipping_method_id),
             reference: patch::optional(&self.reference, old.reference.clone()),
-            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            metadata: Json(patch::required(
+                &self.metadata,
+                old.metadata.0.clone(),
+                "/metadata",
+            )?),
             ..old
         };
         check(tx, &cart)?;
@@ -91,7 +98,12 @@ impl Mutation for UpdateCart {
 fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {
     let mut checks = Checks::new();
     if let Some(email) = &cart.email {
-        checks.that(shape::is_email(email), "/email", "invalid_email", "Must be an e-mail address.");
+        checks.that(
+            shape::is_email(email),
+            "/email",
+            "invalid_email",
+            "Must be an e-mail address.",
+        );
     }
     if let Some(address) = &cart.shipping_address {
         address.check(&mut checks, "/shippingAddress");
@@ -103,8 +115,17 @@ fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {
         checks.text("/reference", reference, 200);
     }
     if let Some(method) = cart.shipping_method_id {
-        let known = tx.app().kept::<Shipping>()?.method(method).is_some_and(|m| m.channel_id == cart.channel_id);
-        checks.that(known, "/shippingMethodId", "unknown_method", "There is no such way of delivery in this channel.");
+        let known = tx
+            .app()
+            .kept::<Shipping>()?
+            .method(method)
+            .is_some_and(|m| m.channel_id == cart.channel_id);
+        checks.that(
+            known,
+            "/shippingMethodId",
+            "unknown_method",
+            "There is no such way of delivery in this channel.",
+        );
     }
     checks.done()
 }
@@ -119,7 +140,13 @@ pub fn quote_of(
     let sellables = if lines.is_empty() {
         HashMap::new()
     } else {
-        catalog::sellables(tx, lines.iter().map(|l| l.variant_id), cart.id, cart.channel_id, cart.currency)?
+        catalog::sellables(
+            tx,
+            lines.iter().map(|l| l.variant_id),
+            cart.id,
+            cart.channel_id,
+            cart.currency,
+        )?
     };
     let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
     let basis = Basis {

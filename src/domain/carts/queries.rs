@@ -1,8 +1,8 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
-use super::model::{CartStatus, OrderSource};
 use super::Address;
+use super::model::{CartStatus, OrderSource};
 use crate::auth::Caller;
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
@@ -63,8 +63,21 @@ pub struct CartLineRow {
 const CART: &str = "id, channel_id, currency, token_hash, status, source, email, shipping_address, billing_address, \
     shipping_method_id, reference, metadata, version, created_at, updated_at";
 type CartSql = (
-    Id, Id, Text, Binary, Text, Text, Nullable<Text>, Nullable<Doc>, Nullable<Doc>, Nullable<Id>, Nullable<Text>, Doc,
-    BigInt, Ts, Ts,
+    Id,
+    Id,
+    Text,
+    Binary,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<Doc>,
+    Nullable<Doc>,
+    Nullable<Id>,
+    Nullable<Text>,
+    Doc,
+    BigInt,
+    Ts,
+    Ts,
 );
 
 /// The condition under which the caller may know of a cart: it has the token, or the scope (which `dispatch` has checked).
@@ -72,7 +85,10 @@ fn owned(tx: &Tx<'_>) -> (&'static str, Vec<Param>) {
     match &tx.actor().caller {
         Caller::Storefront { channel, .. } => {
             let token = tx.actor().cart_token.map(|hash| hash.to_vec());
-            (" AND channel_id = ? AND token_hash = ?", params![*channel, token])
+            (
+                " AND channel_id = ? AND token_hash = ?",
+                params![*channel, token],
+            )
         }
         _ => ("", Vec::new()),
     }
@@ -85,7 +101,11 @@ pub fn find(tx: &mut Tx<'_>, id: CartId) -> Result<CartRow> {
 
 /// Finds a cart and keeps others from changing it until the transaction ends.
 pub fn lock(tx: &mut Tx<'_>, id: CartId) -> Result<CartRow> {
-    let lock = if tx.conn.is_postgres() { "FOR UPDATE" } else { "" };
+    let lock = if tx.conn.is_postgres() {
+        "FOR UPDATE"
+    } else {
+        ""
+    };
     select(tx, id, lock)
 }
 
@@ -94,7 +114,10 @@ fn select(tx: &mut Tx<'_>, id: CartId, lock: &str) -> Result<CartRow> {
     let mut params = params![id];
     params.extend(more);
     let text = format!("SELECT {CART} FROM carts WHERE id = ?{owned} {lock}");
-    tx.conn.rows::<CartSql, CartRow>(&text, params)?.pop().ok_or_else(|| Error::not_found("cart"))
+    tx.conn
+        .rows::<CartSql, CartRow>(&text, params)?
+        .pop()
+        .ok_or_else(|| Error::not_found("cart"))
 }
 
 /// Raises the version of an open cart, which locks it, and answers with the cart as it is now.
@@ -120,12 +143,17 @@ pub fn lock_open(tx: &mut Tx<'_>, id: CartId, expected: Option<i64>) -> Result<C
     let cart = find(tx, id)?;
     match cart.status {
         CartStatus::Open => Err(Error::version_conflict(cart.version)),
-        CartStatus::Ordered => Err(Error::new(Code::InvalidState, "The cart became an order and cannot be changed.")),
+        CartStatus::Ordered => Err(Error::new(
+            Code::InvalidState,
+            "The cart became an order and cannot be changed.",
+        )),
     }
 }
 
 pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
-    on!(tx.conn, |c| diesel::insert_into(carts::table).values(cart).execute(c))?;
+    on!(tx.conn, |c| diesel::insert_into(carts::table)
+        .values(cart)
+        .execute(c))?;
     Ok(())
 }
 
@@ -171,8 +199,20 @@ pub fn save_lines<'a>(
     lines: impl Iterator<Item = &'a CartLineRow>,
 ) -> Result<()> {
     let batch = Batch::new(
-        &[("id", Kind::Id), ("variant_id", Kind::Id), ("quantity", Kind::Int), ("unit_price", Kind::Int)],
-        lines.map(|l| [l.id.into(), l.variant_id.into(), l.quantity.into(), l.unit_price.into()]),
+        &[
+            ("id", Kind::Id),
+            ("variant_id", Kind::Id),
+            ("quantity", Kind::Int),
+            ("unit_price", Kind::Int),
+        ],
+        lines.map(|l| {
+            [
+                l.id.into(),
+                l.variant_id.into(),
+                l.quantity.into(),
+                l.unit_price.into(),
+            ]
+        }),
     );
     tx.conn.execute(
         "INSERT INTO cart_lines (id, cart_id, variant_id, quantity, unit_price)

@@ -112,7 +112,10 @@ impl Quote {
     /// Prices a cart.
     pub fn new(basis: &Basis<'_>) -> Result<Self> {
         let cart = basis.cart;
-        let ships = basis.lines.iter().any(|l| basis.sellable(l).is_some_and(|s| s.requires_shipping));
+        let ships = basis
+            .lines
+            .iter()
+            .any(|l| basis.sellable(l).is_some_and(|s| s.requires_shipping));
         let priced: Vec<(i64, &[TaxRate])> = basis.lines.iter().map(|l| basis.price(l)).collect();
         let mut input = DocumentInput {
             lines: priced
@@ -133,16 +136,27 @@ impl Quote {
             .iter()
             .zip(&priced)
             .zip(&document.lines)
-            .map(|((line, (unit_price, rates)), amounts)| basis.line(line, *unit_price, rates, amounts))
+            .map(|((line, (unit_price, rates)), amounts)| {
+                basis.line(line, *unit_price, rates, amounts)
+            })
             .collect();
-        let Totals { subtotal, shipping, discount, tax, gross, .. } = document.totals;
-        let shipping_line = option.zip(document.shipping.as_ref()).map(|(option, line)| QuoteShipping {
-            method_id: option.method_id,
-            handle: option.handle.clone(),
-            name: option.name.clone(),
-            price: option.amount.amount,
-            amounts: Amounts::of(line, rates),
-        });
+        let Totals {
+            subtotal,
+            shipping,
+            discount,
+            tax,
+            gross,
+            ..
+        } = document.totals;
+        let shipping_line = option
+            .zip(document.shipping.as_ref())
+            .map(|(option, line)| QuoteShipping {
+                method_id: option.method_id,
+                handle: option.handle.clone(),
+                name: option.name.clone(),
+                price: option.amount.amount,
+                amounts: Amounts::of(line, rates),
+            });
         let problems = basis.problems(ships, shipping_line.is_some());
         Ok(Self {
             lines,
@@ -233,7 +247,12 @@ impl Basis<'_> {
 
     /// The country and region whose taxes apply.
     fn place(&self) -> (&str, Option<&str>) {
-        match self.cart.shipping_address.as_ref().or(self.cart.billing_address.as_ref()) {
+        match self
+            .cart
+            .shipping_address
+            .as_ref()
+            .or(self.cart.billing_address.as_ref())
+        {
             Some(address) => (&address.country, address.region.as_deref()),
             None => (self.channel.default_country(), None),
         }
@@ -245,21 +264,35 @@ impl Basis<'_> {
     }
 
     fn shipping_rates(&self, method: ShippingMethodId) -> &[TaxRate] {
-        self.shipping.method(method).map_or(&[], |m| self.rates(m.tax_class_id))
+        self.shipping
+            .method(method)
+            .map_or(&[], |m| self.rates(m.tax_class_id))
     }
 
     /// What a unit costs, and its taxes. What is not sold costs nothing, and has a problem.
     fn price(&self, line: &CartLineRow) -> (i64, &[TaxRate]) {
-        let Some(sellable) = self.sellable(line) else { return (0, &[]) };
-        (line.unit_price.or(sellable.price).unwrap_or(0), self.rates(sellable.tax_class_id))
+        let Some(sellable) = self.sellable(line) else {
+            return (0, &[]);
+        };
+        (
+            line.unit_price.or(sellable.price).unwrap_or(0),
+            self.rates(sellable.tax_class_id),
+        )
     }
 
-    fn line(&self, line: &CartLineRow, unit_price: i64, rates: &[TaxRate], amounts: &Line) -> QuoteLine {
+    fn line(
+        &self,
+        line: &CartLineRow,
+        unit_price: i64,
+        rates: &[TaxRate],
+        amounts: &Line,
+    ) -> QuoteLine {
         let sellable = self.sellable(line);
         QuoteLine {
             id: line.id,
             variant_id: line.variant_id,
-            product_id: sellable.map_or_else(|| ProductId::from_uuid(uuid::Uuid::nil()), |s| s.product_id),
+            product_id: sellable
+                .map_or_else(|| ProductId::from_uuid(uuid::Uuid::nil()), |s| s.product_id),
             sku: sellable.map(|s| s.sku.clone()).unwrap_or_default(),
             title: sellable.map(Sellable::title).unwrap_or_default(),
             quantity: line.quantity,
@@ -272,18 +305,29 @@ impl Basis<'_> {
     }
 
     fn line_problem(&self, line: &CartLineRow) -> Option<CartProblem> {
-        let sellable = self.sellable(line).filter(|s| s.shown && (s.price.is_some() || line.unit_price.is_some()));
+        let sellable = self
+            .sellable(line)
+            .filter(|s| s.shown && (s.price.is_some() || line.unit_price.is_some()));
         let Some(sellable) = sellable else {
-            return Some(problem(ProblemCode::NotAvailable, "This is not sold here any more; take it out."));
+            return Some(problem(
+                ProblemCode::NotAvailable,
+                "This is not sold here any more; take it out.",
+            ));
         };
-        let wanted: i64 =
-            self.lines.iter().filter(|l| l.variant_id == line.variant_id).fold(0, |sum, l| sum.saturating_add(l.quantity));
+        let wanted: i64 = self
+            .lines
+            .iter()
+            .filter(|l| l.variant_id == line.variant_id)
+            .fold(0, |sum, l| sum.saturating_add(l.quantity));
         if sellable.stock_policy == StockPolicy::Untracked || wanted <= sellable.available {
             return None;
         }
         let available = sellable.available.max(0);
         let message = format!("There are {available} left, and {wanted} are wanted.");
-        Some(CartProblem { available: Some(available), ..problem(ProblemCode::InsufficientStock, &message) })
+        Some(CartProblem {
+            available: Some(available),
+            ..problem(ProblemCode::InsufficientStock, &message)
+        })
     }
 
     fn options(&self) -> Result<Vec<ShippingOption>> {
@@ -293,16 +337,27 @@ impl Basis<'_> {
         }
         let (mut weight, mut goods) = (0_i64, 0_i64);
         for line in self.lines {
-            let Some(sellable) = self.sellable(line) else { continue };
+            let Some(sellable) = self.sellable(line) else {
+                continue;
+            };
             let overflow = crate::kernel::money::MoneyError::Overflow;
             if sellable.requires_shipping {
-                let grams = sellable.weight_grams.checked_mul(line.quantity).ok_or(overflow)?;
+                let grams = sellable
+                    .weight_grams
+                    .checked_mul(line.quantity)
+                    .ok_or(overflow)?;
                 weight = weight.checked_add(grams).ok_or(overflow)?;
             }
-            let amount = self.price(line).0.checked_mul(line.quantity).ok_or(overflow)?;
+            let amount = self
+                .price(line)
+                .0
+                .checked_mul(line.quantity)
+                .ok_or(overflow)?;
             goods = goods.checked_add(amount).ok_or(overflow)?;
         }
-        Ok(self.shipping.options(self.channel.id, country, self.cart.currency, weight, goods))
+        Ok(self
+            .shipping
+            .options(self.channel.id, country, self.cart.currency, weight, goods))
     }
 
     fn problems(&self, ships: bool, delivered: bool) -> Vec<CartProblem> {
@@ -312,11 +367,17 @@ impl Basis<'_> {
             problems.push(problem(ProblemCode::Empty, "There is nothing in the cart."));
         }
         if cart.email.is_none() {
-            problems.push(problem(ProblemCode::EmailMissing, "An e-mail address is needed."));
+            problems.push(problem(
+                ProblemCode::EmailMissing,
+                "An e-mail address is needed.",
+            ));
         }
         if ships {
             match &cart.shipping_address {
-                None => problems.push(problem(ProblemCode::AddressMissing, "An address to send to is needed.")),
+                None => problems.push(problem(
+                    ProblemCode::AddressMissing,
+                    "An address to send to is needed.",
+                )),
                 Some(address) if !self.channel.countries.contains(&address.country) => {
                     let message = format!("The channel does not deliver to {}.", address.country);
                     problems.push(problem(ProblemCode::CountryNotServed, &message));
@@ -324,9 +385,13 @@ impl Basis<'_> {
                 Some(_) => {}
             }
             match cart.shipping_method_id {
-                None => problems.push(problem(ProblemCode::DeliveryMissing, "Choose a way of delivery.")),
+                None => problems.push(problem(
+                    ProblemCode::DeliveryMissing,
+                    "Choose a way of delivery.",
+                )),
                 Some(_) if !delivered => {
-                    let message = "The chosen way of delivery does not take this cart there; choose another.";
+                    let message =
+                        "The chosen way of delivery does not take this cart there; choose another.";
                     problems.push(problem(ProblemCode::DeliveryNotAvailable, message));
                 }
                 Some(_) => {}
@@ -346,7 +411,11 @@ impl Amounts {
             taxes: rates
                 .iter()
                 .zip(&line.taxes)
-                .map(|(rate, amount)| LineTax { name: rate.name.clone(), rate: rate.rate, amount: Minor(*amount) })
+                .map(|(rate, amount)| LineTax {
+                    name: rate.name.clone(),
+                    rate: rate.rate,
+                    amount: Minor(*amount),
+                })
                 .collect(),
             tax: line.tax,
             total: line.gross,
@@ -355,9 +424,18 @@ impl Amounts {
 }
 
 fn line_input(unit_price: i64, quantity: i64, rates: &[TaxRate]) -> LineInput {
-    LineInput { unit_price, quantity, rates: rates.iter().map(|r| r.rate).collect(), ..LineInput::default() }
+    LineInput {
+        unit_price,
+        quantity,
+        rates: rates.iter().map(|r| r.rate).collect(),
+        ..LineInput::default()
+    }
 }
 
 fn problem(code: ProblemCode, message: &str) -> CartProblem {
-    CartProblem { code, message: message.to_owned(), available: None }
+    CartProblem {
+        code,
+        message: message.to_owned(),
+        available: None,
+    }
 }

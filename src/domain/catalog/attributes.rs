@@ -10,7 +10,12 @@ const MAX: usize = 100;
 /// Complains about attributes that are none.
 pub fn check(checks: &mut Checks, at: &str, attributes: &Document) {
     let count = attributes.0.len();
-    checks.that(count <= MAX, at, "too_many", format!("At most {MAX} attributes, not {count}."));
+    checks.that(
+        count <= MAX,
+        at,
+        "too_many",
+        format!("At most {MAX} attributes, not {count}."),
+    );
     for (name, value) in &attributes.0 {
         let plain = match value {
             Value::String(text) => text.chars().count() <= 500,
@@ -18,7 +23,8 @@ pub fn check(checks: &mut Checks, at: &str, attributes: &Document) {
             Value::Bool(_) => true,
             _ => false,
         };
-        let named = !name.is_empty() && name.len() <= 64 && !name.contains(':') && !name.contains('"');
+        let named =
+            !name.is_empty() && name.len() <= 64 && !name.contains(':') && !name.contains('"');
         checks
             .that(
                 plain,
@@ -40,6 +46,8 @@ pub fn value(text: &str) -> Value {
     match text {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
-        _ => text.parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), Value::from),
+        _ => text
+            .parse::<i64>()
+            .map_or_else(|_| Value::String(text.to_owned()), Value::from),
     }
 }

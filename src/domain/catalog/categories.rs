@@ -96,7 +96,10 @@ impl Query for GetCategory {
 
 impl Query for ListCategories {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Category>> {
-        let list = format!("categories:{}", self.parent_id.map_or_else(String::new, |id| id.to_string()));
+        let list = format!(
+            "categories:{}",
+            self.parent_id.map_or_else(String::new, |id| id.to_string())
+        );
         let page = PageRequest::new(&tx.app().cursors, list, self.first, self.after.as_deref())?;
         let rows: Vec<Category> = on!(tx.conn, |c| {
             let mut query = categories::table
@@ -108,14 +111,26 @@ impl Query for ListCategories {
                 query = query.filter(categories::parent_id.eq(parent));
             }
             if let Some(after) = &page.after {
-                let (position, id) = (after.key.int().unwrap_or_default(), CategoryId::from_uuid(after.id));
+                let (position, id) = (
+                    after.key.int().unwrap_or_default(),
+                    CategoryId::from_uuid(after.id),
+                );
                 query = query.filter(
-                    categories::position.gt(position).or(categories::position.eq(position).and(categories::id.gt(id))),
+                    categories::position
+                        .gt(position)
+                        .or(categories::position.eq(position).and(categories::id.gt(id))),
                 );
             }
             query.load(c)
         })?;
-        page.page(rows, |c| Position { key: SortKey::Int(c.position), id: c.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |c| Position {
+                key: SortKey::Int(c.position),
+                id: c.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
@@ -134,11 +149,16 @@ impl Mutation for CreateCategory {
         };
         check(&category)?;
         check_place(tx, &category)?;
-        let inserted = on!(tx.conn, |c| diesel::insert_into(categories::table).values(&category).execute(c));
+        let inserted = on!(tx.conn, |c| diesel::insert_into(categories::table)
+            .values(&category)
+            .execute(c));
         inserted.map_err(|error| match Error::from(error) {
-            error if error.code == Code::AlreadyExists => {
-                Error::field(Code::AlreadyExists, "/handle", "taken", "This handle is taken already.")
-            }
+            error if error.code == Code::AlreadyExists => Error::field(
+                Code::AlreadyExists,
+                "/handle",
+                "taken",
+                "This handle is taken already.",
+            ),
             error => error,
         })?;
         tx.touch(Topic::Catalog);
@@ -152,7 +172,8 @@ impl Mutation for UpdateCategory {
         let changed = Category {
             parent_id: patch::optional(&self.parent_id, old.parent_id),
             title: patch::required(&self.title, old.title.clone(), "/title")?,
-            description: patch::optional(&self.description, Some(old.description.clone())).unwrap_or_default(),
+            description: patch::optional(&self.description, Some(old.description.clone()))
+                .unwrap_or_default(),
             position: patch::required(&self.position, old.position, "/position")?,
             version: old.version + 1,
             updated_at: tx.now,
@@ -162,9 +183,13 @@ impl Mutation for UpdateCategory {
         check_place(tx, &changed)?;
         let expected = self.expected_version.unwrap_or(old.version);
         let count = on!(tx.conn, |c| {
-            diesel::update(categories::table.find(self.id).filter(categories::version.eq(expected)))
-                .set(&changed)
-                .execute(c)
+            diesel::update(
+                categories::table
+                    .find(self.id)
+                    .filter(categories::version.eq(expected)),
+            )
+            .set(&changed)
+            .execute(c)
         })?;
         if count == 0 {
             return Err(Error::version_conflict(old.version));
@@ -187,7 +212,9 @@ fn check(category: &Category) -> Result<()> {
 
 /// The parent exists, is not below the category, and is not too deep.
 fn check_place(tx: &mut Tx<'_>, category: &Category) -> Result<()> {
-    let Some(parent) = category.parent_id else { return Ok(()) };
+    let Some(parent) = category.parent_id else {
+        return Ok(());
+    };
     let above = tx.conn.rows::<Id, CategoryId>(
         "WITH RECURSIVE up (id, parent_id, depth) AS (
              SELECT c.id, c.parent_id, 1 FROM categories c WHERE c.id = ?
@@ -197,9 +224,24 @@ fn check_place(tx: &mut Tx<'_>, category: &Category) -> Result<()> {
         params![parent],
     )?;
     Checks::new()
-        .that(!above.is_empty(), "/parentId", "unknown_category", "There is no such category.")
-        .that(!above.contains(&category.id), "/parentId", "cycle", "A category cannot stand below itself.")
-        .that(above.len() < MAX_DEPTH, "/parentId", "too_deep", format!("At most {MAX_DEPTH} levels."))
+        .that(
+            !above.is_empty(),
+            "/parentId",
+            "unknown_category",
+            "There is no such category.",
+        )
+        .that(
+            !above.contains(&category.id),
+            "/parentId",
+            "cycle",
+            "A category cannot stand below itself.",
+        )
+        .that(
+            above.len() < MAX_DEPTH,
+            "/parentId",
+            "too_deep",
+            format!("At most {MAX_DEPTH} levels."),
+        )
         .done()
 }
 
@@ -218,13 +260,18 @@ fn move_products(tx: &mut Tx<'_>, moved: CategoryId) -> Result<()> {
 }
 
 fn find(tx: &mut Tx<'_>, id: CategoryId) -> Result<Option<Category>> {
-    Ok(on!(tx.conn, |c| categories::table.find(id).select(Category::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| categories::table
+        .find(id)
+        .select(Category::as_select())
+        .first(c)
+        .optional())?)
 }
 
 /// Every category by its handle, for imports.
 pub fn by_handle(tx: &mut Tx<'_>) -> Result<std::collections::HashMap<String, CategoryId>> {
-    let rows: Vec<(String, CategoryId)> =
-        on!(tx.conn, |c| categories::table.select((categories::handle, categories::id)).load(c))?;
+    let rows: Vec<(String, CategoryId)> = on!(tx.conn, |c| categories::table
+        .select((categories::handle, categories::id))
+        .load(c))?;
     Ok(rows.into_iter().collect())
 }
 
@@ -234,12 +281,20 @@ pub fn known(tx: &mut Tx<'_>, ids: &[CategoryId]) -> Result<Vec<CategoryId>> {
         return Ok(Vec::new());
     }
     let batch = crate::kernel::Batch::ids(ids.iter().map(|id| id.uuid()));
-    tx.conn.rows::<Id, CategoryId>("SELECT c.id FROM categories c JOIN ? AS x ON x.id = c.id", params![batch])
+    tx.conn.rows::<Id, CategoryId>(
+        "SELECT c.id FROM categories c JOIN ? AS x ON x.id = c.id",
+        params![batch],
+    )
 }
 
 /// These categories.
-pub fn categories_by_id(tx: &mut Tx<'_>, ids: &[CategoryId]) -> Result<std::collections::HashMap<CategoryId, Category>> {
-    let rows: Vec<Category> =
-        on!(tx.conn, |c| categories::table.filter(categories::id.eq_any(ids)).select(Category::as_select()).load(c))?;
+pub fn categories_by_id(
+    tx: &mut Tx<'_>,
+    ids: &[CategoryId],
+) -> Result<std::collections::HashMap<CategoryId, Category>> {
+    let rows: Vec<Category> = on!(tx.conn, |c| categories::table
+        .filter(categories::id.eq_any(ids))
+        .select(Category::as_select())
+        .load(c))?;
     Ok(rows.into_iter().map(|c| (c.id, c)).collect())
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::attributes;
 use super::model::{
-    Media, NewMedia, NewOption, NewOptionValue, NewVariant, OptionValue, ProductKind, ProductOption, ProductRow, StockPolicy,
-    VariantRow,
+    Media, NewMedia, NewOption, NewOptionValue, NewVariant, OptionValue, ProductKind,
+    ProductOption, ProductRow, StockPolicy, VariantRow,
 };
 use crate::kernel::ids::{ProductId, VariantId};
 use crate::kernel::{Checks, Json, Timestamp};
@@ -24,13 +24,36 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
             "too_long",
             "At most 20000 characters.",
         )
-        .that(product.media.len() <= 100, format!("{at}/media"), "too_many", "At most 100 media.")
-        .that(product.category_ids.len() <= 50, format!("{at}/categoryIds"), "too_many", "At most 50 categories.")
-        .that(product.options.len() <= 5, format!("{at}/options"), "too_many", "At most 5 options.");
+        .that(
+            product.media.len() <= 100,
+            format!("{at}/media"),
+            "too_many",
+            "At most 100 media.",
+        )
+        .that(
+            product.category_ids.len() <= 50,
+            format!("{at}/categoryIds"),
+            "too_many",
+            "At most 50 categories.",
+        )
+        .that(
+            product.options.len() <= 5,
+            format!("{at}/options"),
+            "too_many",
+            "At most 5 options.",
+        );
     attributes::check(checks, &format!("{at}/attributes"), &product.attributes);
     for (i, medium) in product.media.iter().enumerate() {
-        let good = ["https://", "http://", "/"].iter().any(|p| medium.url.starts_with(p)) && medium.url.len() <= 2000;
-        checks.that(good, format!("{at}/media/{i}/url"), "invalid_url", "Must be an http(s) URL or an absolute path.");
+        let good = ["https://", "http://", "/"]
+            .iter()
+            .any(|p| medium.url.starts_with(p))
+            && medium.url.len() <= 2000;
+        checks.that(
+            good,
+            format!("{at}/media/{i}/url"),
+            "invalid_url",
+            "Must be an http(s) URL or an absolute path.",
+        );
     }
     let mut names = HashSet::new();
     for (i, option) in product.options.iter().enumerate() {
@@ -38,7 +61,12 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
         checks
             .text(format!("{at}/options/{i}/name"), &option.name, 100)
             .count(format!("{at}/options/{i}/values"), option.values.len(), 200)
-            .that(names.insert(&option.name), format!("{at}/options/{i}/name"), "duplicate", "Stands twice.")
+            .that(
+                names.insert(&option.name),
+                format!("{at}/options/{i}/name"),
+                "duplicate",
+                "Stands twice.",
+            )
             .that(
                 unique.len() == option.values.len(),
                 format!("{at}/options/{i}/values"),
@@ -49,21 +77,37 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
 }
 
 /// Complains about variants that cannot be those of a product with these options.
-pub fn check_variants(checks: &mut Checks, at: &str, options: &[ProductOption], variants: &[VariantRow]) {
+pub fn check_variants(
+    checks: &mut Checks,
+    at: &str,
+    options: &[ProductOption],
+    variants: &[VariantRow],
+) {
     checks.count(at, variants.len(), MAX_VARIANTS);
     let (mut skus, mut combinations) = (HashSet::new(), HashSet::new());
     for (i, variant) in variants.iter().enumerate() {
         let at = format!("{at}/{i}");
         check_variant(checks, &at, variant);
-        let combination: Vec<&str> = variant.option_values.iter().map(|v| v.value.as_str()).collect();
+        let combination: Vec<&str> = variant
+            .option_values
+            .iter()
+            .map(|v| v.value.as_str())
+            .collect();
         let fits = variant.option_values.len() == options.len()
             && variant
                 .option_values
                 .iter()
                 .zip(options)
-                .all(|(value, option)| value.name == option.name && option.values.contains(&value.value));
+                .all(|(value, option)| {
+                    value.name == option.name && option.values.contains(&value.value)
+                });
         checks
-            .that(skus.insert(variant.sku.as_str()), format!("{at}/sku"), "duplicate", "This SKU stands twice.")
+            .that(
+                skus.insert(variant.sku.as_str()),
+                format!("{at}/sku"),
+                "duplicate",
+                "This SKU stands twice.",
+            )
             .that(
                 fits,
                 format!("{at}/optionValues"),
@@ -85,19 +129,32 @@ pub fn check_variant(checks: &mut Checks, at: &str, variant: &VariantRow) {
     checks
         .text(format!("{at}/sku"), &variant.sku, 100)
         .that(
-            variant.barcode.as_ref().is_none_or(|b| !b.is_empty() && b.len() <= 64),
+            variant
+                .barcode
+                .as_ref()
+                .is_none_or(|b| !b.is_empty() && b.len() <= 64),
             format!("{at}/barcode"),
             "invalid_barcode",
             "Has 1 to 64 characters.",
         )
-        .range(format!("{at}/weightGrams"), variant.weight_grams, 0, 100_000_000)
+        .range(
+            format!("{at}/weightGrams"),
+            variant.weight_grams,
+            0,
+            100_000_000,
+        )
         .that(
             variant.backorder_limit.is_some() == limited,
             format!("{at}/backorderLimit"),
             "backorder_limit",
             "Is needed where the stock policy is `backorder`, and only there.",
         )
-        .range(format!("{at}/backorderLimit"), variant.backorder_limit.unwrap_or(0), 0, 1_000_000);
+        .range(
+            format!("{at}/backorderLimit"),
+            variant.backorder_limit.unwrap_or(0),
+            0,
+            1_000_000,
+        );
 }
 
 /// A row for a new variant; its option values come in the order of the product's options.
@@ -118,7 +175,9 @@ pub fn variant_row(
         option_values: Json(option_values),
         position: i64::try_from(position).unwrap_or(i64::MAX),
         weight_grams: new.weight_grams.unwrap_or(0),
-        requires_shipping: new.requires_shipping.unwrap_or(needs_shipping(product.kind)),
+        requires_shipping: new
+            .requires_shipping
+            .unwrap_or(needs_shipping(product.kind)),
         stock_policy: new.stock_policy.unwrap_or(StockPolicy::Deny),
         backorder_limit: new.backorder_limit,
         metadata: Json(new.metadata.clone().unwrap_or_default()),
@@ -135,29 +194,61 @@ pub fn needs_shipping(kind: ProductKind) -> bool {
 
 /// The values in the order of the options; what fits no option comes last, to be complained about.
 pub fn ordered(options: &[ProductOption], values: &[NewOptionValue]) -> Vec<OptionValue> {
-    let mut values: Vec<OptionValue> =
-        values.iter().map(|v| OptionValue { name: v.name.clone(), value: v.value.clone() }).collect();
-    values.sort_by_key(|v| options.iter().position(|o| o.name == v.name).unwrap_or(usize::MAX));
+    let mut values: Vec<OptionValue> = values
+        .iter()
+        .map(|v| OptionValue {
+            name: v.name.clone(),
+            value: v.value.clone(),
+        })
+        .collect();
+    values.sort_by_key(|v| {
+        options
+            .iter()
+            .position(|o| o.name == v.name)
+            .unwrap_or(usize::MAX)
+    });
     values
 }
 
 /// `M / Fern`
 pub fn title(values: &[OptionValue]) -> String {
-    values.iter().map(|v| v.value.as_str()).collect::<Vec<_>>().join(" / ")
+    values
+        .iter()
+        .map(|v| v.value.as_str())
+        .collect::<Vec<_>>()
+        .join(" / ")
 }
 
 /// Options as they are kept.
 pub fn options(new: &[NewOption]) -> Json<Vec<ProductOption>> {
-    Json(new.iter().map(|o| ProductOption { name: o.name.clone(), values: o.values.clone() }).collect())
+    Json(
+        new.iter()
+            .map(|o| ProductOption {
+                name: o.name.clone(),
+                values: o.values.clone(),
+            })
+            .collect(),
+    )
 }
 
 /// Media as they are kept.
 pub fn media(new: &[NewMedia]) -> Json<Vec<Media>> {
-    Json(new.iter().map(|m| Media { url: m.url.clone(), alt: m.alt.clone() }).collect())
+    Json(
+        new.iter()
+            .map(|m| Media {
+                url: m.url.clone(),
+                alt: m.alt.clone(),
+            })
+            .collect(),
+    )
 }
 
 /// A product without a past.
-pub fn blank(id: ProductId, now: Timestamp, tax_class_id: crate::kernel::ids::TaxClassId) -> ProductRow {
+pub fn blank(
+    id: ProductId,
+    now: Timestamp,
+    tax_class_id: crate::kernel::ids::TaxClassId,
+) -> ProductRow {
     ProductRow {
         id,
         handle: String::new(),

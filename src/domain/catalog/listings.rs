@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use diesel::sql_types::{BigInt, Text};
 
-use super::model::{Availability, PriceRange, Product, ProductRow, ProductSort, ProductStatus, ProductVariant, StockPolicy};
+use super::model::{
+    Availability, PriceRange, Product, ProductRow, ProductSort, ProductStatus, ProductVariant,
+    StockPolicy,
+};
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, variants_in_channel};
 use super::{ListProducts, attributes};
 use crate::context::{Changed, Topic, Tx};
@@ -50,34 +53,59 @@ pub fn products_by_id(tx: &mut Tx<'_>, ids: &[ProductId]) -> Result<HashMap<Prod
         ),
         None => ("products p", Vec::new()),
     };
-    let text = format!("SELECT {PRODUCT} FROM {from} WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id");
+    let text = format!(
+        "SELECT {PRODUCT} FROM {from} WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id"
+    );
     params.push(Batch::ids(ids.iter().map(|id| id.uuid())).into());
     let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
-    Ok(assemble(tx, rows, view)?.into_iter().map(|p| (p.id, p)).collect())
+    Ok(assemble(tx, rows, view)?
+        .into_iter()
+        .map(|p| (p.id, p))
+        .collect())
 }
 
 /// The products of these variants, as far as the caller may know of them. Three statements.
-pub fn products_by_variant(tx: &mut Tx<'_>, ids: &[VariantId]) -> Result<HashMap<VariantId, Product>> {
+pub fn products_by_variant(
+    tx: &mut Tx<'_>,
+    ids: &[VariantId],
+) -> Result<HashMap<VariantId, Product>> {
     let owners = tx.conn.rows::<(Id, Id), (VariantId, ProductId)>(
         "SELECT v.id, v.product_id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
         params![Batch::ids(ids.iter().map(|id| id.uuid()))],
     )?;
     let wanted: Vec<ProductId> = owners.iter().map(|(_, product)| *product).collect();
     let products = products_by_id(tx, &wanted)?;
-    Ok(owners.into_iter().filter_map(|(variant, product)| Some((variant, products.get(&product)?.clone()))).collect())
+    Ok(owners
+        .into_iter()
+        .filter_map(|(variant, product)| Some((variant, products.get(&product)?.clone())))
+        .collect())
 }
 
 /// Lists products. Two statements, however many there are.
 pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<Product>> {
     let sort = wishes.sort.unwrap_or(ProductSort::Newest);
-    let listed = view.channel.filter(|_| !view.staff || wishes.channel_id.is_some());
+    let listed = view
+        .channel
+        .filter(|_| !view.staff || wishes.channel_id.is_some());
     check(wishes, listed.is_some(), view.staff)?;
     let by = Order::of(sort, listed.is_some());
-    let owner = listed.map_or_else(String::new, |(channel, currency)| format!("{channel}{currency}"));
+    let owner = listed.map_or_else(String::new, |(channel, currency)| {
+        format!("{channel}{currency}")
+    });
     let name = format!("products:{owner}:{}", by.text);
-    let page = PageRequest::new(&tx.app().cursors, name, wishes.first, wishes.after.as_deref())?;
+    let page = PageRequest::new(
+        &tx.app().cursors,
+        name,
+        wishes.first,
+        wishes.after.as_deref(),
+    )?;
     let statement = Statement::new(wishes, listed, &by, &page, tx.conn.is_postgres());
-    let rows = tx.conn.rows::<(ProductSql, BigInt, Text), (ProductRow, i64, String)>(&statement.text, statement.params)?;
+    let rows = tx
+        .conn
+        .rows::<(ProductSql, BigInt, Text), (ProductRow, i64, String)>(
+            &statement.text,
+            statement.params,
+        )?;
     page.page(
         rows,
         |(product, price, title)| Position {
@@ -88,7 +116,13 @@ pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<P
             },
             id: product.id.uuid(),
         },
-        |rows| assemble(tx, rows.into_iter().map(|(product, ..)| product).collect(), view),
+        |rows| {
+            assemble(
+                tx,
+                rows.into_iter().map(|(product, ..)| product).collect(),
+                view,
+            )
+        },
     )
 }
 
@@ -96,7 +130,10 @@ fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
     let priced = wishes.min_price.is_some()
         || wishes.max_price.is_some()
         || wishes.in_stock.is_some()
-        || matches!(wishes.sort, Some(ProductSort::Price | ProductSort::PriceDescending));
+        || matches!(
+            wishes.sort,
+            Some(ProductSort::Price | ProductSort::PriceDescending)
+        );
     let mut checks = Checks::new();
     checks
         .that(
@@ -124,8 +161,15 @@ fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
             "At most 10 attributes.",
         );
     for (i, attribute) in wishes.attribute.iter().flatten().enumerate() {
-        let good = attribute.split_once(':').is_some_and(|(name, _)| !name.is_empty() && !name.contains('"'));
-        checks.that(good, format!("/attribute/{i}"), "invalid_attribute", "Must be name:value.");
+        let good = attribute
+            .split_once(':')
+            .is_some_and(|(name, _)| !name.is_empty() && !name.contains('"'));
+        checks.that(
+            good,
+            format!("/attribute/{i}"),
+            "invalid_attribute",
+            "Must be name:value.",
+        );
     }
     checks.done()
 }
@@ -147,7 +191,11 @@ struct Order {
 impl Order {
     fn of(sort: ProductSort, listed: bool) -> Self {
         let id = if listed { "l.product_id" } else { "p.id" };
-        let title = if listed { "l.sort_title" } else { "p.sort_title" };
+        let title = if listed {
+            "l.sort_title"
+        } else {
+            "p.sort_title"
+        };
         let (key, column, descending) = match sort {
             ProductSort::Newest => (Key::Id, id, true),
             ProductSort::Oldest => (Key::Id, id, false),
@@ -161,7 +209,12 @@ impl Order {
             Key::Id => format!("{id} {direction}"),
             _ => format!("{column} {direction}, {id} {direction}"),
         };
-        Self { key, column, descending, text }
+        Self {
+            key,
+            column,
+            descending,
+            text,
+        }
     }
 }
 
@@ -179,16 +232,28 @@ impl Statement {
         postgres: bool,
     ) -> Self {
         let (from, id) = match listed {
-            Some(_) => ("listings l JOIN products p ON p.id = l.product_id", "l.product_id"),
+            Some(_) => (
+                "listings l JOIN products p ON p.id = l.product_id",
+                "l.product_id",
+            ),
             None => ("products p", "p.id"),
         };
-        let (price, title) = if listed.is_some() { ("l.min_price", "l.sort_title") } else { ("0", "p.sort_title") };
+        let (price, title) = if listed.is_some() {
+            ("l.min_price", "l.sort_title")
+        } else {
+            ("0", "p.sort_title")
+        };
         let mut it = Self {
-            text: format!("SELECT {PRODUCT}, CAST({price} AS bigint), {title} FROM {from} WHERE true"),
+            text: format!(
+                "SELECT {PRODUCT}, CAST({price} AS bigint), {title} FROM {from} WHERE true"
+            ),
             params: Vec::new(),
         };
         if let Some((channel, currency)) = listed {
-            it.and("l.channel_id = ? AND l.currency = ?", params![channel, currency.as_str()]);
+            it.and(
+                "l.channel_id = ? AND l.currency = ?",
+                params![channel, currency.as_str()],
+            );
         }
         if let Some(status) = wishes.status {
             it.and("p.status = ?", params![status]);
@@ -208,11 +273,28 @@ impl Statement {
         if let Some(in_stock) = wishes.in_stock {
             it.and("l.in_stock = ?", params![in_stock]);
         }
-        for word in wishes.text.as_deref().unwrap_or_default().to_lowercase().split_whitespace() {
-            let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            it.and("p.search_text LIKE ? ESCAPE '\\'", params![format!("%{escaped}%")]);
+        for word in wishes
+            .text
+            .as_deref()
+            .unwrap_or_default()
+            .to_lowercase()
+            .split_whitespace()
+        {
+            let escaped = word
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            it.and(
+                "p.search_text LIKE ? ESCAPE '\\'",
+                params![format!("%{escaped}%")],
+            );
         }
-        for (name, value) in wishes.attribute.iter().flatten().filter_map(|a| a.split_once(':')) {
+        for (name, value) in wishes
+            .attribute
+            .iter()
+            .flatten()
+            .filter_map(|a| a.split_once(':'))
+        {
             it.attribute(name, attributes::value(value), postgres);
         }
         it.after(by, id, page);
@@ -237,7 +319,10 @@ impl Statement {
             serde_json::Value::Number(number) => Param::from(number.as_i64()),
             other => Param::from(other.as_str().unwrap_or_default()),
         };
-        self.and("json_extract(p.attributes, ?) = ?", vec![format!("$.\"{name}\"").into(), value]);
+        self.and(
+            "json_extract(p.attributes, ?) = ?",
+            vec![format!("$.\"{name}\"").into(), value],
+        );
     }
 
     fn after(&mut self, by: &Order, id: &str, page: &PageRequest) {
@@ -248,7 +333,10 @@ impl Statement {
             SortKey::Text(value) => value.as_str().into(),
             SortKey::Id => return self.and(&format!("{id} {sign} ?"), params![after.id]),
         };
-        self.and(&format!("({}, {id}) {sign} (?, ?)", by.column), vec![key, after.id.into()]);
+        self.and(
+            &format!("({}, {id}) {sign} (?, ?)", by.column),
+            vec![key, after.id.into()],
+        );
     }
 }
 
@@ -268,7 +356,11 @@ pub fn assemble(tx: &mut Tx<'_>, rows: Vec<ProductRow>, view: View) -> Result<Ve
     Ok(products)
 }
 
-fn product(row: ProductRow, variants: impl Iterator<Item = VariantInChannel>, view: View) -> Product {
+fn product(
+    row: ProductRow,
+    variants: impl Iterator<Item = VariantInChannel>,
+    view: View,
+) -> Product {
     let currency = view.channel.map(|(_, currency)| currency);
     let mut range: Option<(i64, i64)> = None;
     let variants: Vec<ProductVariant> = variants
@@ -276,9 +368,16 @@ fn product(row: ProductRow, variants: impl Iterator<Item = VariantInChannel>, vi
         .filter(|v| view.staff || v.1.is_some())
         .map(|(row, price, compare_at, promisable, on_hand)| {
             if let Some(price) = price {
-                range = Some(range.map_or((price, price), |(min, max)| (min.min(price), max.max(price))));
+                range = Some(range.map_or((price, price), |(min, max)| {
+                    (min.min(price), max.max(price))
+                }));
             }
-            let money = |amount: Option<i64>| Some(Money { amount: amount?, currency: currency? });
+            let money = |amount: Option<i64>| {
+                Some(Money {
+                    amount: amount?,
+                    currency: currency?,
+                })
+            };
             let tracked = row.stock_policy != StockPolicy::Untracked;
             ProductVariant {
                 id: row.id,
@@ -311,13 +410,26 @@ fn product(row: ProductRow, variants: impl Iterator<Item = VariantInChannel>, vi
         attributes: row.attributes.0,
         media: row.media.0,
         category_ids: row.category_ids.0,
-        channel_ids: row.channel_ids.0.into_iter().filter(|c| view.staff || Some(*c) == own).collect(),
+        channel_ids: row
+            .channel_ids
+            .0
+            .into_iter()
+            .filter(|c| view.staff || Some(*c) == own)
+            .collect(),
         tax_class_id: row.tax_class_id,
         metadata: row.metadata.0,
-        price_range: range.zip(currency).map(|((min, max), currency)| PriceRange {
-            min: Money { amount: min, currency },
-            max: Money { amount: max, currency },
-        }),
+        price_range: range
+            .zip(currency)
+            .map(|((min, max), currency)| PriceRange {
+                min: Money {
+                    amount: min,
+                    currency,
+                },
+                max: Money {
+                    amount: max,
+                    currency,
+                },
+            }),
         variants,
         version: row.version,
         created_at: row.created_at,
@@ -345,7 +457,10 @@ pub fn derive(tx: &mut Tx<'_>, changed: &Changed) -> Result<()> {
         )?);
     }
     let ids = || Batch::ids(products.iter().copied().map(ProductId::uuid));
-    tx.conn.execute("DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x)", params![ids()])?;
+    tx.conn.execute(
+        "DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x)",
+        params![ids()],
+    )?;
     tx.conn.execute(
         "INSERT INTO listings (channel_id, currency, product_id, sort_title, search_text, min_price, max_price, in_stock,
              published_at)

@@ -58,7 +58,15 @@ choice! {
 
 /// How products are sorted.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema, async_graphql::Enum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+    async_graphql::Enum,
 )]
 pub enum ProductSort {
     /// Newest first.

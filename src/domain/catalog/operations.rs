@@ -1,7 +1,11 @@
 use super::listings::{self, View};
-use super::model::{CreateProduct, CreateVariant, Product, ProductRow, UpdateProduct, UpdateVariant, VariantRow};
+use super::model::{
+    CreateProduct, CreateVariant, Product, ProductRow, UpdateProduct, UpdateVariant, VariantRow,
+};
 use super::upsert::ArchiveProduct;
-use super::{GetProduct, GetProductByHandle, ListProducts, ProductStatus, categories, draft, queries};
+use super::{
+    GetProduct, GetProductByHandle, ListProducts, ProductStatus, categories, draft, queries,
+};
 use crate::auth::Caller;
 use crate::context::Tx;
 use crate::domain::channels::Channels;
@@ -38,18 +42,31 @@ pub fn view(tx: &Tx<'_>, channel: Option<ChannelId>, currency: Option<Currency>)
     let staff = !matches!(tx.actor().caller, Caller::Storefront { .. });
     if staff && channel.is_none() {
         return match currency {
-            None => Ok(View { channel: None, staff }),
-            Some(_) => Err(Error::invalid("/channelId", "required", "Prices are a channel's; name one.")),
+            None => Ok(View {
+                channel: None,
+                staff,
+            }),
+            Some(_) => Err(Error::invalid(
+                "/channelId",
+                "required",
+                "Prices are a channel's; name one.",
+            )),
         };
     }
     let channel = Channels::of_caller(tx, channel, "/channelId")?;
     let currency = channel.currency_or_default(currency, "/currency")?;
-    Ok(View { channel: Some((channel.id, currency)), staff })
+    Ok(View {
+        channel: Some((channel.id, currency)),
+        staff,
+    })
 }
 
 /// What staff sees of a product they just wrote.
 fn answer(tx: &mut Tx<'_>, id: ProductId) -> Result<Product> {
-    let view = View { channel: None, staff: true };
+    let view = View {
+        channel: None,
+        staff: true,
+    };
     listings::find(tx, view, "id", id.into())?.ok_or_else(|| Error::not_found("product"))
 }
 
@@ -81,9 +98,19 @@ impl Mutation for CreateProduct {
         let mut checks = Checks::new();
         draft::check_product(&mut checks, "", &product);
         draft::check_variants(&mut checks, "/variants", &product.options, &variants);
-        check_references(tx, &mut checks, &product.category_ids, &product.channel_ids, product.tax_class_id)?;
+        check_references(
+            tx,
+            &mut checks,
+            &product.category_ids,
+            &product.channel_ids,
+            product.tax_class_id,
+        )?;
         let used = queries::find_by_skus(tx, variants.iter().map(|v| v.sku.as_str()))?;
-        for (i, variant) in variants.iter().enumerate().filter(|(_, v)| used.contains_key(&v.sku)) {
+        for (i, variant) in variants
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| used.contains_key(&v.sku))
+        {
             let message = format!("The SKU {} is another variant's.", variant.sku);
             checks.that(false, format!("/variants/{i}/sku"), "taken", message);
         }
@@ -100,19 +127,40 @@ impl Mutation for UpdateProduct {
         let variants = queries::variants_of(tx, std::iter::once(self.id))?;
         let media = match &self.media {
             crate::kernel::Patch::Value(media) => draft::media(media),
-            other => Json(patch::required(&other.clone().map_value(|_| Vec::new()), old.media.0.clone(), "/media")?),
+            other => Json(patch::required(
+                &other.clone().map_value(|_| Vec::new()),
+                old.media.0.clone(),
+                "/media",
+            )?),
         };
         let mut product = ProductRow {
             handle: patch::required(&self.handle, old.handle.clone(), "/handle")?,
             title: patch::required(&self.title, old.title.clone(), "/title")?,
-            description: patch::optional(&self.description, Some(old.description.clone())).unwrap_or_default(),
+            description: patch::optional(&self.description, Some(old.description.clone()))
+                .unwrap_or_default(),
             status: patch::required(&self.status, old.status, "/status")?,
-            attributes: Json(patch::required(&self.attributes, old.attributes.0.clone(), "/attributes")?),
+            attributes: Json(patch::required(
+                &self.attributes,
+                old.attributes.0.clone(),
+                "/attributes",
+            )?),
             media,
-            category_ids: Json(unique(&patch::required(&self.category_ids, old.category_ids.0.clone(), "/categoryIds")?)),
-            channel_ids: Json(unique(&patch::required(&self.channel_ids, old.channel_ids.0.clone(), "/channelIds")?)),
+            category_ids: Json(unique(&patch::required(
+                &self.category_ids,
+                old.category_ids.0.clone(),
+                "/categoryIds",
+            )?)),
+            channel_ids: Json(unique(&patch::required(
+                &self.channel_ids,
+                old.channel_ids.0.clone(),
+                "/channelIds",
+            )?)),
             tax_class_id: patch::required(&self.tax_class_id, old.tax_class_id, "/taxClassId")?,
-            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            metadata: Json(patch::required(
+                &self.metadata,
+                old.metadata.0.clone(),
+                "/metadata",
+            )?),
             version: old.version + 1,
             updated_at: tx.now,
             ..old
@@ -120,7 +168,13 @@ impl Mutation for UpdateProduct {
         draft::index(&mut product, variants.iter().map(|v| v.sku.as_str()));
         let mut checks = Checks::new();
         draft::check_product(&mut checks, "", &product);
-        check_references(tx, &mut checks, &product.category_ids, &product.channel_ids, product.tax_class_id)?;
+        check_references(
+            tx,
+            &mut checks,
+            &product.category_ids,
+            &product.channel_ids,
+            product.tax_class_id,
+        )?;
         checks.done()?;
         write(tx, &product, &[])?;
         answer(tx, product.id)
@@ -131,8 +185,12 @@ impl Mutation for ArchiveProduct {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("product"))?;
         queries::raise_version(tx, &old, self.expected_version)?;
-        let archived =
-            ProductRow { status: ProductStatus::Archived, version: old.version + 1, updated_at: tx.now, ..old };
+        let archived = ProductRow {
+            status: ProductStatus::Archived,
+            version: old.version + 1,
+            updated_at: tx.now,
+            ..old
+        };
         queries::save_products(tx, std::slice::from_ref(&archived))?;
         tx.changed().products.insert(self.id);
         answer(tx, self.id)
@@ -141,10 +199,14 @@ impl Mutation for ArchiveProduct {
 
 impl Mutation for CreateVariant {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
-        let mut product = queries::find(tx, self.product_id)?.ok_or_else(|| Error::not_found("product"))?;
+        let mut product =
+            queries::find(tx, self.product_id)?.ok_or_else(|| Error::not_found("product"))?;
         queries::raise_version(tx, &product, self.expected_version)?;
         let mut variants = queries::variants_of(tx, std::iter::once(product.id))?;
-        let position = variants.last().and_then(|v| usize::try_from(v.position).ok()).map_or(0, |p| p + 1);
+        let position = variants
+            .last()
+            .and_then(|v| usize::try_from(v.position).ok())
+            .map_or(0, |p| p + 1);
         let new = draft::variant_row(&product, &self.variant, VariantId::new(), position, tx.now);
         let mut checks = Checks::new();
         draft::check_variant(&mut checks, "/variant", &new);
@@ -156,7 +218,11 @@ impl Mutation for CreateVariant {
                 .fields
                 .into_iter()
                 .map(|f| crate::kernel::FieldError {
-                    pointer: f.pointer.replacen(&format!("/variants/{}", variants.len() - 1), "/variant", 1),
+                    pointer: f.pointer.replacen(
+                        &format!("/variants/{}", variants.len() - 1),
+                        "/variant",
+                        1,
+                    ),
                     ..f
                 })
                 .collect(),
@@ -175,18 +241,26 @@ impl Mutation for CreateVariant {
 impl Mutation for UpdateVariant {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
         let old = queries::find_variant(tx, self.id)?.ok_or_else(|| Error::not_found("variant"))?;
-        let mut product = queries::find(tx, old.product_id)?.ok_or_else(|| Error::not_found("product"))?;
+        let mut product =
+            queries::find(tx, old.product_id)?.ok_or_else(|| Error::not_found("product"))?;
         queries::raise_version(tx, &product, self.expected_version)?;
         let stock_policy = patch::required(&self.stock_policy, old.stock_policy, "/stockPolicy")?;
         let limited = stock_policy == super::StockPolicy::Backorder;
-        let backorder_limit = patch::optional(&self.backorder_limit, old.backorder_limit.filter(|_| limited));
+        let backorder_limit = patch::optional(
+            &self.backorder_limit,
+            old.backorder_limit.filter(|_| limited),
+        );
         let changed = VariantRow {
             sku: patch::required(&self.sku, old.sku.clone(), "/sku")?,
             barcode: patch::optional(&self.barcode, old.barcode.clone()),
             weight_grams: patch::required(&self.weight_grams, old.weight_grams, "/weightGrams")?,
             stock_policy,
             backorder_limit,
-            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            metadata: Json(patch::required(
+                &self.metadata,
+                old.metadata.0.clone(),
+                "/metadata",
+            )?),
             version: old.version + 1,
             updated_at: tx.now,
             ..old
@@ -226,14 +300,29 @@ fn check_references(
     let known = categories::known(tx, category_ids)?;
     for (i, id) in category_ids.iter().enumerate() {
         let pointer = format!("/categoryIds/{i}");
-        checks.that(known.contains(id), pointer, "unknown_category", "There is no such category.");
+        checks.that(
+            known.contains(id),
+            pointer,
+            "unknown_category",
+            "There is no such category.",
+        );
     }
     for (i, id) in channel_ids.iter().enumerate() {
         let found = Channels::get(tx, *id).is_ok();
-        checks.that(found, format!("/channelIds/{i}"), "unknown_channel", "There is no such channel.");
+        checks.that(
+            found,
+            format!("/channelIds/{i}"),
+            "unknown_channel",
+            "There is no such channel.",
+        );
     }
     let taxes = tx.app().kept::<Taxes>()?;
-    checks.that(taxes.class_exists(tax_class), "/taxClassId", "unknown_tax_class", "There is no such tax class.");
+    checks.that(
+        taxes.class_exists(tax_class),
+        "/taxClassId",
+        "unknown_tax_class",
+        "There is no such tax class.",
+    );
     Ok(())
 }
 

@@ -15,42 +15,99 @@ use crate::{on, params};
 pub const PRODUCT: &str = "p.id, p.handle, p.title, p.description, p.status, p.kind, p.options, p.attributes, p.media, \
     p.category_ids, p.channel_ids, p.tax_class_id, p.metadata, p.sort_title, p.search_text, p.version, p.created_at, p.updated_at";
 /// Their SQL types.
-pub type ProductSql = (Id, Text, Text, Text, Text, Text, Doc, Doc, Doc, Doc, Doc, Id, Doc, Text, Text, BigInt, Ts, Ts);
+pub type ProductSql = (
+    Id,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Doc,
+    Doc,
+    Doc,
+    Doc,
+    Doc,
+    Id,
+    Doc,
+    Text,
+    Text,
+    BigInt,
+    Ts,
+    Ts,
+);
 
 /// A variant with its price in a channel and what there is of it.
 pub type VariantInChannel = (VariantRow, Option<i64>, Option<i64>, i64, i64);
 
 pub fn find(tx: &mut Tx<'_>, id: ProductId) -> Result<Option<ProductRow>> {
-    Ok(on!(tx.conn, |c| products::table.find(id).select(ProductRow::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| products::table
+        .find(id)
+        .select(ProductRow::as_select())
+        .first(c)
+        .optional())?)
 }
 
-pub fn find_many_by_handle<'a>(tx: &mut Tx<'_>, handles: impl Iterator<Item = &'a str>) -> Result<Vec<ProductRow>> {
-    let text = format!("SELECT {PRODUCT} FROM products p WHERE p.handle IN (SELECT x.text FROM ? AS x)");
-    tx.conn.rows::<ProductSql, ProductRow>(&text, params![Batch::texts(handles)])
+pub fn find_many_by_handle<'a>(
+    tx: &mut Tx<'_>,
+    handles: impl Iterator<Item = &'a str>,
+) -> Result<Vec<ProductRow>> {
+    let text =
+        format!("SELECT {PRODUCT} FROM products p WHERE p.handle IN (SELECT x.text FROM ? AS x)");
+    tx.conn
+        .rows::<ProductSql, ProductRow>(&text, params![Batch::texts(handles)])
 }
 
 pub fn find_variant(tx: &mut Tx<'_>, id: VariantId) -> Result<Option<VariantRow>> {
-    Ok(on!(tx.conn, |c| product_variants::table.find(id).select(VariantRow::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| product_variants::table
+        .find(id)
+        .select(VariantRow::as_select())
+        .first(c)
+        .optional())?)
 }
 
 const VARIANT: &str = "v.id, v.product_id, v.sku, v.barcode, v.title, v.option_values, v.position, v.weight_grams, \
     v.requires_shipping, v.stock_policy, v.backorder_limit, v.metadata, v.version, v.created_at, v.updated_at";
-type VariantSql =
-    (Id, Id, Text, Nullable<Text>, Text, Doc, BigInt, BigInt, Bool, Text, Nullable<BigInt>, Doc, BigInt, Ts, Ts);
+type VariantSql = (
+    Id,
+    Id,
+    Text,
+    Nullable<Text>,
+    Text,
+    Doc,
+    BigInt,
+    BigInt,
+    Bool,
+    Text,
+    Nullable<BigInt>,
+    Doc,
+    BigInt,
+    Ts,
+    Ts,
+);
 
 /// The variants of these products, in order.
-pub fn variants_of(tx: &mut Tx<'_>, products: impl Iterator<Item = ProductId>) -> Result<Vec<VariantRow>> {
+pub fn variants_of(
+    tx: &mut Tx<'_>,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<VariantRow>> {
     let text = format!(
         "SELECT {VARIANT} FROM product_variants v WHERE v.product_id IN (SELECT x.id FROM ? AS x)
          ORDER BY v.product_id, v.position, v.id"
     );
-    tx.conn.rows::<VariantSql, VariantRow>(&text, params![Batch::ids(products.map(ProductId::uuid))])
+    tx.conn
+        .rows::<VariantSql, VariantRow>(&text, params![Batch::ids(products.map(ProductId::uuid))])
 }
 
 /// The variants with these SKUs, whichever product they are of.
-pub fn variants_by_sku<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a str>) -> Result<Vec<VariantRow>> {
-    let text = format!("SELECT {VARIANT} FROM product_variants v WHERE v.sku IN (SELECT x.text FROM ? AS x)");
-    tx.conn.rows::<VariantSql, VariantRow>(&text, params![Batch::texts(skus)])
+pub fn variants_by_sku<'a>(
+    tx: &mut Tx<'_>,
+    skus: impl Iterator<Item = &'a str>,
+) -> Result<Vec<VariantRow>> {
+    let text = format!(
+        "SELECT {VARIANT} FROM product_variants v WHERE v.sku IN (SELECT x.text FROM ? AS x)"
+    );
+    tx.conn
+        .rows::<VariantSql, VariantRow>(&text, params![Batch::texts(skus)])
 }
 
 /// What is left to promise of variant `v`, at all active locations; and of that, on hand.
@@ -74,9 +131,19 @@ pub fn variants_in_channel(
          ORDER BY v.product_id, v.position, v.id"
     );
     let (channel, currency) = channel.unzip();
-    tx.conn.rows::<(VariantSql, Nullable<BigInt>, Nullable<BigInt>, BigInt, BigInt), VariantInChannel>(
+    tx.conn.rows::<(
+        VariantSql,
+        Nullable<BigInt>,
+        Nullable<BigInt>,
+        BigInt,
+        BigInt,
+    ), VariantInChannel>(
         &text,
-        params![Batch::ids(products.map(ProductId::uuid)), channel, currency.map(|c| c.as_str().to_owned())],
+        params![
+            Batch::ids(products.map(ProductId::uuid)),
+            channel,
+            currency.map(|c| c.as_str().to_owned())
+        ],
     )
 }
 
@@ -119,7 +186,20 @@ impl Sellable {
     }
 }
 
-type SellableSql = (Id, Id, Text, Text, Text, Id, BigInt, Bool, Text, Nullable<BigInt>, Bool, BigInt);
+type SellableSql = (
+    Id,
+    Id,
+    Text,
+    Text,
+    Text,
+    Id,
+    BigInt,
+    Bool,
+    Text,
+    Nullable<BigInt>,
+    Bool,
+    BigInt,
+);
 
 /// What a cart needs to know of these variants; what is held for the cart already counts as available to it. One statement
 /// for any number.
@@ -140,12 +220,18 @@ pub fn sellables(
          LEFT JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = ? AND pr.currency = ?"
     );
     let ids = Batch::ids(variants.map(VariantId::uuid));
-    let rows = tx.conn.rows::<SellableSql, Sellable>(&text, params![cart, ids, channel, channel, currency.as_str()])?;
+    let rows = tx.conn.rows::<SellableSql, Sellable>(
+        &text,
+        params![cart, ids, channel, channel, currency.as_str()],
+    )?;
     Ok(rows.into_iter().map(|s| (s.variant_id, s)).collect())
 }
 
 /// The variants that have these SKUs.
-pub fn find_by_skus<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a str>) -> Result<HashMap<String, VariantId>> {
+pub fn find_by_skus<'a>(
+    tx: &mut Tx<'_>,
+    skus: impl Iterator<Item = &'a str>,
+) -> Result<HashMap<String, VariantId>> {
     let rows = tx.conn.rows::<(Text, Id), (String, VariantId)>(
         "SELECT v.sku, v.id FROM product_variants v WHERE v.sku IN (SELECT x.text FROM ? AS x)",
         params![Batch::texts(skus)],
@@ -217,7 +303,9 @@ pub fn save_products(tx: &mut Tx<'_>, rows: &[ProductRow]) -> Result<()> {
              updated_at = excluded.updated_at",
         params![batch],
     );
-    saved.map(drop).map_err(|error| taken(error, "/handle", "handle"))
+    saved
+        .map(drop)
+        .map_err(|error| taken(error, "/handle", "handle"))
 }
 
 /// Writes variants, new or changed, in one statement.
@@ -286,17 +374,24 @@ pub fn raise_version(tx: &mut Tx<'_>, product: &ProductRow, expected: Option<i64
         "UPDATE products SET version = version + 1 WHERE id = ? AND version = ?",
         params![product.id, expected],
     )?;
-    if changed == 0 { Err(Error::version_conflict(product.version)) } else { Ok(()) }
+    if changed == 0 {
+        Err(Error::version_conflict(product.version))
+    } else {
+        Ok(())
+    }
 }
 
 /// Puts products into their categories, and into what stands above those. Two statements for any number.
 pub fn set_categories(tx: &mut Tx<'_>, rows: &[(ProductId, Vec<CategoryId>)]) -> Result<()> {
     let ids = Batch::ids(rows.iter().map(|(p, _)| p.uuid()));
-    tx.conn
-        .execute("DELETE FROM product_categories WHERE product_id IN (SELECT x.id FROM ? AS x)", params![ids])?;
+    tx.conn.execute(
+        "DELETE FROM product_categories WHERE product_id IN (SELECT x.id FROM ? AS x)",
+        params![ids],
+    )?;
     let batch = Batch::new(
         &[("product_id", Kind::Id), ("category_id", Kind::Id)],
-        rows.iter().flat_map(|(p, categories)| categories.iter().map(|c| [(*p).into(), (*c).into()])),
+        rows.iter()
+            .flat_map(|(p, categories)| categories.iter().map(|c| [(*p).into(), (*c).into()])),
     );
     tx.conn.execute(
         "WITH RECURSIVE up (product_id, category_id, own) AS (
@@ -316,7 +411,8 @@ pub fn set_publications(tx: &mut Tx<'_>, rows: &[(ProductId, Vec<ChannelId>)]) -
     let batch = || {
         Batch::new(
             &[("product_id", Kind::Id), ("channel_id", Kind::Id)],
-            rows.iter().flat_map(|(p, channels)| channels.iter().map(|c| [(*p).into(), (*c).into()])),
+            rows.iter()
+                .flat_map(|(p, channels)| channels.iter().map(|c| [(*p).into(), (*c).into()])),
         )
     };
     let ids = Batch::ids(rows.iter().map(|(p, _)| p.uuid()));
@@ -336,9 +432,12 @@ pub fn set_publications(tx: &mut Tx<'_>, rows: &[(ProductId, Vec<ChannelId>)]) -
 
 fn taken(error: Error, pointer: &str, what: &str) -> Error {
     match error.code {
-        Code::AlreadyExists => {
-            Error::field(Code::AlreadyExists, pointer, "taken", format!("This {what} is taken already."))
-        }
+        Code::AlreadyExists => Error::field(
+            Code::AlreadyExists,
+            pointer,
+            "taken",
+            format!("This {what} is taken already."),
+        ),
         _ => error,
     }
 }

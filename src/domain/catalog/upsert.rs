@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::model::{
-    BulkUpsertProducts, NewMedia, NewOption, NewOptionValue, NewVariant, ProductKind, ProductRow, ProductStatus, StockPolicy,
-    VariantRow,
+    BulkUpsertProducts, NewMedia, NewOption, NewOptionValue, NewVariant, ProductKind, ProductRow,
+    ProductStatus, StockPolicy, VariantRow,
 };
 use super::{categories, draft, queries};
 use crate::context::Tx;
@@ -172,7 +172,9 @@ impl Mutation for BulkUpsertProducts {
             rows.push(plan.add(&known, product, &format!("/products/{i}"), tx.now));
         }
         plan.write(tx)?;
-        let count = |outcome| i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX);
+        let count = |outcome| {
+            i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX)
+        };
         Ok(UpsertReport {
             created: count(Outcome::Created),
             updated: count(Outcome::Updated),
@@ -203,19 +205,36 @@ impl Known {
         let mut variants: HashMap<ProductId, Vec<VariantRow>> = HashMap::new();
         if !products.is_empty() {
             for variant in queries::variants_of(tx, products.values().map(|p| p.id))? {
-                variants.entry(variant.product_id).or_default().push(variant);
+                variants
+                    .entry(variant.product_id)
+                    .or_default()
+                    .push(variant);
             }
         }
-        let named = rows.iter().flat_map(|r| r.variants.iter().map(|v| v.sku.as_str()));
-        let skus = queries::variants_by_sku(tx, named)?.into_iter().map(|v| (v.sku, v.product_id)).collect();
-        let named = rows.iter().any(|r| r.categories.as_ref().is_some_and(|c| !c.is_empty()));
+        let named = rows
+            .iter()
+            .flat_map(|r| r.variants.iter().map(|v| v.sku.as_str()));
+        let skus = queries::variants_by_sku(tx, named)?
+            .into_iter()
+            .map(|v| (v.sku, v.product_id))
+            .collect();
+        let named = rows
+            .iter()
+            .any(|r| r.categories.as_ref().is_some_and(|c| !c.is_empty()));
         Ok(Self {
             products,
             variants,
             skus,
-            categories: if named { categories::by_handle(tx)? } else { HashMap::new() },
+            categories: if named {
+                categories::by_handle(tx)?
+            } else {
+                HashMap::new()
+            },
             channels: Channels::all(tx)?,
-            locations: Locations::all(tx)?.iter().map(|l| (l.handle.clone(), l.id)).collect(),
+            locations: Locations::all(tx)?
+                .iter()
+                .map(|l| (l.handle.clone(), l.id))
+                .collect(),
             taxes: tx.app().kept::<Taxes>()?,
         })
     }
@@ -244,13 +263,26 @@ impl Plan {
             "This product stands in the request twice.",
         );
         for (i, variant) in row.variants.iter().enumerate() {
-            let taken = known.skus.get(&variant.sku).is_some_and(|owner| *owner != draft.product.id);
+            let taken = known
+                .skus
+                .get(&variant.sku)
+                .is_some_and(|owner| *owner != draft.product.id);
             let message = format!("The SKU {} is another product's.", variant.sku);
-            checks.that(!taken && !self.skus.contains(&variant.sku), format!("{at}/variants/{i}/sku"), "taken", message);
+            checks.that(
+                !taken && !self.skus.contains(&variant.sku),
+                format!("{at}/variants/{i}/sku"),
+                "taken",
+                message,
+            );
         }
         if let Err(error) = checks.done() {
             let errors = error.fields.into_iter().map(RowError::from).collect();
-            return UpsertRow { handle: row.handle.clone(), outcome: Outcome::Refused, product_id: None, errors };
+            return UpsertRow {
+                handle: row.handle.clone(),
+                outcome: Outcome::Refused,
+                product_id: None,
+                errors,
+            };
         }
         self.handles.insert(row.handle.clone());
         self.skus.extend(row.variants.iter().map(|v| v.sku.clone()));
@@ -259,7 +291,12 @@ impl Plan {
         self.variants.extend(draft.variants);
         self.prices.extend(draft.prices);
         self.stock.extend(draft.stock);
-        UpsertRow { handle: row.handle.clone(), outcome, product_id, errors: Vec::new() }
+        UpsertRow {
+            handle: row.handle.clone(),
+            outcome,
+            product_id,
+            errors: Vec::new(),
+        }
     }
 
     fn write(self, tx: &mut Tx<'_>) -> Result<()> {
@@ -268,13 +305,23 @@ impl Plan {
         }
         queries::save_products(tx, &self.products)?;
         queries::save_variants(tx, &self.variants)?;
-        let categories: Vec<_> = self.products.iter().map(|p| (p.id, p.category_ids.0.clone())).collect();
+        let categories: Vec<_> = self
+            .products
+            .iter()
+            .map(|p| (p.id, p.category_ids.0.clone()))
+            .collect();
         queries::set_categories(tx, &categories)?;
-        let channels: Vec<_> = self.products.iter().map(|p| (p.id, p.channel_ids.0.clone())).collect();
+        let channels: Vec<_> = self
+            .products
+            .iter()
+            .map(|p| (p.id, p.channel_ids.0.clone()))
+            .collect();
         queries::set_publications(tx, &channels)?;
         pricing::upsert(tx, &self.prices)?;
         inventory::set_on_hand(tx, &self.stock, StockReason::Import)?;
-        tx.changed().products.extend(self.products.iter().map(|p| p.id));
+        tx.changed()
+            .products
+            .extend(self.products.iter().map(|p| p.id));
         Ok(())
     }
 }
@@ -289,7 +336,13 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(known: &Known, row: &UpsertProduct, at: &str, now: Timestamp, checks: &mut Checks) -> Self {
+    fn new(
+        known: &Known,
+        row: &UpsertProduct,
+        at: &str,
+        now: Timestamp,
+        checks: &mut Checks,
+    ) -> Self {
         let old = known.products.get(&row.handle);
         let tax_class_id = tax_class(known, row, old, at, checks);
         let base = old.cloned().unwrap_or_else(|| ProductRow {
@@ -318,15 +371,26 @@ impl Draft {
             options: row.options.as_deref().map_or(base.options, draft::options),
             attributes: row.attributes.clone().map_or(base.attributes, Json),
             media: row.media.as_deref().map_or(base.media, draft::media),
-            category_ids: row.categories.as_ref().map_or(base.category_ids, |handles| {
-                Json(resolve(handles, &format!("{at}/categories"), "category", checks, |h| {
-                    known.categories.get(h).copied()
-                }))
-            }),
+            category_ids: row
+                .categories
+                .as_ref()
+                .map_or(base.category_ids, |handles| {
+                    Json(resolve(
+                        handles,
+                        &format!("{at}/categories"),
+                        "category",
+                        checks,
+                        |h| known.categories.get(h).copied(),
+                    ))
+                }),
             channel_ids: row.channels.as_ref().map_or(base.channel_ids, |handles| {
-                Json(resolve(handles, &format!("{at}/channels"), "channel", checks, |h| {
-                    channel(known, h).map(|c| c.id)
-                }))
+                Json(resolve(
+                    handles,
+                    &format!("{at}/channels"),
+                    "channel",
+                    checks,
+                    |h| channel(known, h).map(|c| c.id),
+                ))
             }),
             metadata: row.metadata.clone().map_or(base.metadata, Json),
             tax_class_id,
@@ -334,13 +398,22 @@ impl Draft {
             updated_at: now,
             ..base
         };
-        let existing = known.variants.get(&product.id).map_or(&[][..], Vec::as_slice);
+        let existing = known
+            .variants
+            .get(&product.id)
+            .map_or(&[][..], Vec::as_slice);
         let mut all = existing.to_vec();
         let (mut prices, mut stock, mut written) = (Vec::new(), Vec::new(), Vec::new());
         for (i, new) in row.variants.iter().enumerate() {
             let at = format!("{at}/variants/{i}");
             let place = all.iter().position(|v| v.sku == new.sku);
-            let variant = variant(&product, new, place.and_then(|p| all.get(p)), all.len(), now);
+            let variant = variant(
+                &product,
+                new,
+                place.and_then(|p| all.get(p)),
+                all.len(),
+                now,
+            );
             check_parts(known, new, &variant, &at, checks, &mut prices, &mut stock);
             written.push(variant.clone());
             match place.and_then(|p| all.get_mut(p)) {
@@ -358,8 +431,18 @@ impl Draft {
         draft::index(&mut product, all.iter().map(|v| v.sku.as_str()));
         draft::check_product(checks, at, &product);
         draft::check_variants(checks, &format!("{at}/variants"), &product.options, &all);
-        let outcome = if old.is_some() { Outcome::Updated } else { Outcome::Created };
-        Self { outcome, product, variants: written, prices, stock }
+        let outcome = if old.is_some() {
+            Outcome::Updated
+        } else {
+            Outcome::Created
+        };
+        Self {
+            outcome,
+            product,
+            variants: written,
+            prices,
+            stock,
+        }
     }
 }
 
@@ -376,7 +459,9 @@ fn variant(
         .flat_map(|options| &options.0)
         .map(|(name, value)| NewOptionValue {
             name: name.clone(),
-            value: value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned),
+            value: value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned),
         })
         .collect();
     let Some(old) = old else {
@@ -404,10 +489,13 @@ fn variant(
         weight_grams: new.weight_grams.unwrap_or(old.weight_grams),
         requires_shipping: new.requires_shipping.unwrap_or(old.requires_shipping),
         stock_policy,
-        backorder_limit: new
+        backorder_limit: new.backorder_limit.or(old
             .backorder_limit
-            .or(old.backorder_limit.filter(|_| stock_policy == StockPolicy::Backorder)),
-        metadata: new.metadata.clone().map_or_else(|| old.metadata.clone(), Json),
+            .filter(|_| stock_policy == StockPolicy::Backorder)),
+        metadata: new
+            .metadata
+            .clone()
+            .map_or_else(|| old.metadata.clone(), Json),
         version: old.version + 1,
         updated_at: now,
         ..old.clone()
@@ -435,7 +523,12 @@ fn check_parts(
         };
         match channel.currency_or_default(price.currency, "") {
             Err(error) => {
-                checks.that(false, format!("{at}/currency"), "currency_not_sold", error.detail);
+                checks.that(
+                    false,
+                    format!("{at}/currency"),
+                    "currency_not_sold",
+                    error.detail,
+                );
             }
             Ok(currency) => {
                 let twice = prices.iter().any(|p| {
@@ -468,7 +561,9 @@ fn check_parts(
                 checks.that(false, format!("{at}/location"), "unknown_location", message);
             }
             Some(location) => {
-                let twice = stock.iter().any(|(v, l, _)| (*v, *l) == (variant.id, *location));
+                let twice = stock
+                    .iter()
+                    .any(|(v, l, _)| (*v, *l) == (variant.id, *location));
                 checks.that(!twice, at, "duplicate", "This location stands twice.");
                 stock.push((variant.id, *location, level.on_hand));
             }
@@ -489,7 +584,12 @@ fn tax_class(
     let handle = row.tax_class.as_deref().unwrap_or("standard");
     let found = known.taxes.class(handle);
     let message = format!("There is no tax class {handle}.");
-    checks.that(found.is_some(), format!("{at}/taxClass"), "unknown_tax_class", message);
+    checks.that(
+        found.is_some(),
+        format!("{at}/taxClass"),
+        "unknown_tax_class",
+        message,
+    );
     // A made-up one goes no further than the refusal.
     found.unwrap_or_else(TaxClassId::new)
 }
@@ -521,6 +621,10 @@ fn resolve<T: PartialEq>(
 
 impl From<FieldError> for RowError {
     fn from(error: FieldError) -> Self {
-        Self { pointer: error.pointer, code: error.code.to_owned(), message: error.message }
+        Self {
+            pointer: error.pointer,
+            code: error.code.to_owned(),
+            message: error.message,
+        }
     }
 }

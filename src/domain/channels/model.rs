@@ -168,13 +168,24 @@ impl Channel {
 
     /// The currency asked for, or the channel's own; refuses one it does not sell in.
     pub fn currency_or_default(&self, asked: Option<Currency>, pointer: &str) -> Result<Currency> {
-        let Some(asked) = asked else { return Ok(self.currency) };
+        let Some(asked) = asked else {
+            return Ok(self.currency);
+        };
         if self.currencies.contains(&asked) {
             return Ok(asked);
         }
         let sold: Vec<&str> = self.currencies.iter().map(Currency::as_str).collect();
-        let message = format!("The channel {} sells in {}, not in {asked}.", self.handle, sold.join(", "));
-        Err(Error::field(Code::CurrencyNotSold, pointer, "currency_not_sold", message))
+        let message = format!(
+            "The channel {} sells in {}, not in {asked}.",
+            self.handle,
+            sold.join(", ")
+        );
+        Err(Error::field(
+            Code::CurrencyNotSold,
+            pointer,
+            "currency_not_sold",
+            message,
+        ))
     }
 }
 
@@ -183,7 +194,9 @@ pub struct Channels(Vec<Arc<Channel>>);
 
 impl Kept for Channels {
     fn load(conn: &mut Conn) -> Result<Self> {
-        Ok(Self(queries::all(conn)?.into_iter().map(Arc::new).collect()))
+        Ok(Self(
+            queries::all(conn)?.into_iter().map(Arc::new).collect(),
+        ))
     }
 }
 
@@ -191,7 +204,12 @@ impl Channels {
     /// The channel with this id.
     pub fn get(tx: &Tx<'_>, id: ChannelId) -> Result<Arc<Channel>> {
         let channels = tx.app().kept::<Self>()?;
-        channels.0.iter().find(|c| c.id == id).cloned().ok_or_else(|| Error::not_found("channel"))
+        channels
+            .0
+            .iter()
+            .find(|c| c.id == id)
+            .cloned()
+            .ok_or_else(|| Error::not_found("channel"))
     }
 
     /// The channel that the caller means: a shop front's own, else the one named at `pointer`.

@@ -15,9 +15,21 @@ impl Query for GetChannel {
 
 impl Query for ListChannels {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Channel>> {
-        let page = PageRequest::new(&tx.app().cursors, "channels", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "channels",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list(tx, &page)?;
-        page.page(rows, |c| Position { key: SortKey::Id, id: c.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |c| Position {
+                key: SortKey::Id,
+                id: c.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
@@ -57,22 +69,43 @@ impl Mutation for UpdateChannel {
         let changed = Channel {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             status: patch::required(&self.status, old.status, "/status")?,
-            currencies: Json(patch::required(&self.currencies, old.currencies.0.clone(), "/currencies")?),
-            countries: Json(patch::required(&self.countries, old.countries.0.clone(), "/countries")?),
-            order_numbers: patch::required(&self.order_numbers, old.order_numbers, "/orderNumbers")?,
+            currencies: Json(patch::required(
+                &self.currencies,
+                old.currencies.0.clone(),
+                "/currencies",
+            )?),
+            countries: Json(patch::required(
+                &self.countries,
+                old.countries.0.clone(),
+                "/countries",
+            )?),
+            order_numbers: patch::required(
+                &self.order_numbers,
+                old.order_numbers,
+                "/orderNumbers",
+            )?,
             order_number_prefix: patch::required(
                 &self.order_number_prefix,
                 old.order_number_prefix.clone(),
                 "/orderNumberPrefix",
             )?,
             hold_minutes: patch::required(&self.hold_minutes, old.hold_minutes, "/holdMinutes")?,
-            metadata: Json(patch::required(&self.metadata, old.metadata.0.clone(), "/metadata")?),
+            metadata: Json(patch::required(
+                &self.metadata,
+                old.metadata.0.clone(),
+                "/metadata",
+            )?),
             version: old.version + 1,
             updated_at: tx.now,
             ..old
         };
         check(&changed)?;
-        queries::update(tx, &changed, self.expected_version.unwrap_or(old.version), old.version)?;
+        queries::update(
+            tx,
+            &changed,
+            self.expected_version.unwrap_or(old.version),
+            old.version,
+        )?;
         tx.touch(Topic::Settings);
         tx.touch(Topic::Catalog);
         Ok(changed)
@@ -89,7 +122,10 @@ fn check(channel: &Channel) -> Result<()> {
         .count("/currencies", channel.currencies.len(), 50)
         .range("/holdMinutes", channel.hold_minutes, 1, 1440)
         .that(
-            prefix.len() <= 10 && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+            prefix.len() <= 10
+                && prefix
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-'),
             "/orderNumberPrefix",
             "invalid_prefix",
             "At most 10 letters, digits and hyphens.",
@@ -98,7 +134,10 @@ fn check(channel: &Channel) -> Result<()> {
             channel.currencies.contains(&channel.currency),
             "/currencies",
             "default_missing",
-            format!("Must contain the channel's own currency, {}.", channel.currency),
+            format!(
+                "Must contain the channel's own currency, {}.",
+                channel.currency
+            ),
         );
     for (i, country) in channel.countries.iter().enumerate() {
         checks.country(format!("/countries/{i}"), country);

@@ -10,7 +10,10 @@ use crate::schema::{channels, order_counters};
 use crate::{on, params};
 
 pub fn all(conn: &mut Conn) -> Result<Vec<Channel>> {
-    Ok(on!(conn, |c| channels::table.order(channels::id).select(Channel::as_select()).load(c))?)
+    Ok(on!(conn, |c| channels::table
+        .order(channels::id)
+        .select(Channel::as_select())
+        .load(c))?)
 }
 
 /// A shop front sees its own channel only.
@@ -18,14 +21,21 @@ pub fn find(tx: &mut Tx<'_>, id: ChannelId) -> Result<Option<Channel>> {
     if tx.actor().channel().is_some_and(|own| own != id) {
         return Ok(None);
     }
-    Ok(on!(tx.conn, |c| channels::table.find(id).select(Channel::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| channels::table
+        .find(id)
+        .select(Channel::as_select())
+        .first(c)
+        .optional())?)
 }
 
 pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<Channel>> {
     let own = tx.actor().channel();
     Ok(on!(tx.conn, |c| {
-        let mut query =
-            channels::table.order(channels::id).limit(page.fetch()).select(Channel::as_select()).into_boxed();
+        let mut query = channels::table
+            .order(channels::id)
+            .limit(page.fetch())
+            .select(Channel::as_select())
+            .into_boxed();
         if let Some(own) = own {
             query = query.filter(channels::id.eq(own));
         }
@@ -37,28 +47,45 @@ pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<Channel>> {
 }
 
 pub fn insert(tx: &mut Tx<'_>, channel: &Channel) -> Result<()> {
-    let inserted = on!(tx.conn, |c| diesel::insert_into(channels::table).values(channel).execute(c));
+    let inserted = on!(tx.conn, |c| diesel::insert_into(channels::table)
+        .values(channel)
+        .execute(c));
     inserted.map_err(|error| handle_taken(error.into(), &channel.handle))?;
     on!(tx.conn, |c| diesel::insert_into(order_counters::table)
-        .values((order_counters::channel_id.eq(channel.id), order_counters::next_number.eq(1_i64)))
+        .values((
+            order_counters::channel_id.eq(channel.id),
+            order_counters::next_number.eq(1_i64)
+        ))
         .execute(c))?;
     Ok(())
 }
 
 pub fn update(tx: &mut Tx<'_>, channel: &Channel, expected: i64, current: i64) -> Result<()> {
     let changed = on!(tx.conn, |c| {
-        diesel::update(channels::table.find(channel.id).filter(channels::version.eq(expected)))
-            .set(channel)
-            .execute(c)
+        diesel::update(
+            channels::table
+                .find(channel.id)
+                .filter(channels::version.eq(expected)),
+        )
+        .set(channel)
+        .execute(c)
     })?;
-    if changed == 0 { Err(Error::version_conflict(current)) } else { Ok(()) }
+    if changed == 0 {
+        Err(Error::version_conflict(current))
+    } else {
+        Ok(())
+    }
 }
 
 /// Takes the channel's next sequential number; the row stays locked until the transaction ends.
 pub fn take_order_number(tx: &mut Tx<'_>, id: ChannelId) -> Result<i64> {
     let text = format!("{} RETURNING next_number - 1", next_number_statement());
-    let rows = tx.conn.rows::<diesel::sql_types::BigInt, i64>(&text, params![id])?;
-    rows.into_iter().next().ok_or_else(|| Error::not_found("channel"))
+    let rows = tx
+        .conn
+        .rows::<diesel::sql_types::BigInt, i64>(&text, params![id])?;
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| Error::not_found("channel"))
 }
 
 /// The statement that takes a number, for one that does more in the same round trip.

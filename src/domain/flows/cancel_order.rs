@@ -40,20 +40,32 @@ impl Mutation for CancelOrder {
         let shares = orders::shares(&lines, self.lines.as_deref())?;
         let amount = shares.iter().map(|s| s.amount).sum();
         let everything = lines.iter().all(|line| {
-            let gone: i64 = shares.iter().filter(|s| s.line_id == line.id).map(|s| s.quantity).sum();
+            let gone: i64 = shares
+                .iter()
+                .filter(|s| s.line_id == line.id)
+                .map(|s| s.quantity)
+                .sum();
             line.quantity_cancelled + gone == line.quantity
         });
         give_back_stock(tx, order.id, &shares)?;
         orders::cancel_lines(tx, &mut order, &shares, &Given { amount, everything })?;
         give_back_money(tx, &order, amount)?;
-        let kind = if everything { "cancelled" } else { "lines_cancelled" };
+        let kind = if everything {
+            "cancelled"
+        } else {
+            "lines_cancelled"
+        };
         let facts = serde_json::json!({
             "reason": self.reason,
             "amount": amount,
             "lines": shares.iter().map(|s| serde_json::json!({ "lineId": s.line_id, "quantity": s.quantity })).collect::<Vec<_>>(),
         });
         orders::note(tx, order.id, kind, &facts)?;
-        let event = if everything { "order.cancelled" } else { "order.lines_cancelled" };
+        let event = if everything {
+            "order.cancelled"
+        } else {
+            "order.lines_cancelled"
+        };
         tx.publish(event, order.id.uuid(), &serde_json::json!({
             "orderId": order.id, "number": order.number, "amount": amount, "currency": order.currency,
         }));
@@ -67,10 +79,20 @@ fn give_back_stock(tx: &mut Tx<'_>, order: OrderId, shares: &[Share]) -> Result<
     let mut allocations = orders::allocations_of(tx, order)?;
     for share in shares {
         let mut wanted = share.quantity;
-        for own in allocations.iter_mut().rev().filter(|a| a.line_id == share.line_id) {
+        for own in allocations
+            .iter_mut()
+            .rev()
+            .filter(|a| a.line_id == share.line_id)
+        {
             let quantity = wanted.min(own.pick.quantity);
             if quantity > 0 {
-                taken.push(Allocation { line_id: own.line_id, pick: Pick { quantity, ..own.pick } });
+                taken.push(Allocation {
+                    line_id: own.line_id,
+                    pick: Pick {
+                        quantity,
+                        ..own.pick
+                    },
+                });
                 own.pick.quantity -= quantity;
                 wanted -= quantity;
             }
@@ -84,18 +106,27 @@ fn give_back_stock(tx: &mut Tx<'_>, order: OrderId, shares: &[Share]) -> Result<
 fn together(taken: Vec<Allocation>) -> Vec<Pick> {
     let mut levels = std::collections::BTreeMap::new();
     for Allocation { pick, .. } in taken {
-        *levels.entry((pick.variant_id, pick.location_id)).or_insert(0) += pick.quantity;
+        *levels
+            .entry((pick.variant_id, pick.location_id))
+            .or_insert(0) += pick.quantity;
     }
     levels
         .into_iter()
-        .map(|((variant_id, location_id), quantity)| Pick { variant_id, location_id, quantity })
+        .map(|((variant_id, location_id), quantity)| Pick {
+            variant_id,
+            location_id,
+            quantity,
+        })
         .collect()
 }
 
 /// What is only promised is let go; what is here goes back.
 fn give_back_money(tx: &mut Tx<'_>, order: &orders::OrderRow, amount: i64) -> Result<()> {
     let payment = orders::payment_of(tx, order.checkout_id)?;
-    let found = payment.map(|id| payments::find(tx, id)).transpose()?.flatten();
+    let found = payment
+        .map(|id| payments::find(tx, id))
+        .transpose()?
+        .flatten();
     let (row, events) = found.ok_or_else(|| Error::internal("an order without a payment"))?;
     let standing = Standing::of(&events);
     let let_go = amount.min(standing.outstanding);

@@ -79,7 +79,20 @@ pub struct Chosen {
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";
-type CheckoutSql = (Id, Id, BigInt, Text, Bool, Doc, Text, BigInt, Id, Doc, Ts, Ts);
+type CheckoutSql = (
+    Id,
+    Id,
+    BigInt,
+    Text,
+    Bool,
+    Doc,
+    Text,
+    BigInt,
+    Id,
+    Doc,
+    Ts,
+    Ts,
+);
 type CheckoutTuple = (
     CheckoutId,
     CartId,
@@ -97,7 +110,20 @@ type CheckoutTuple = (
 
 impl From<CheckoutTuple> for CheckoutRow {
     fn from(row: CheckoutTuple) -> Self {
-        let (id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at) = row;
+        let (
+            id,
+            cart_id,
+            cart_version,
+            status,
+            remote,
+            quote,
+            currency,
+            total,
+            payment_id,
+            payment,
+            expires_at,
+            created_at,
+        ) = row;
         Self {
             id,
             cart_id,
@@ -120,7 +146,10 @@ impl CheckoutRow {
     pub fn authorize(&self) -> Authorize {
         Authorize {
             payment: self.payment_id,
-            amount: Money { amount: self.total, currency: self.currency },
+            amount: Money {
+                amount: self.total,
+                currency: self.currency,
+            },
             method: self.payment.method.clone(),
             token: self.payment.token.clone(),
         }
@@ -133,7 +162,10 @@ impl CheckoutRow {
             cart_id: self.cart_id,
             cart_version: self.cart_version,
             status: self.status,
-            total: Money { amount: self.total, currency: self.currency },
+            total: Money {
+                amount: self.total,
+                currency: self.currency,
+            },
             payment,
             expires_at: self.expires_at,
             created_at: self.created_at,
@@ -144,16 +176,22 @@ impl CheckoutRow {
 impl Query for super::GetCheckout {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Checkout> {
         carts::find(tx, self.cart_id)?;
-        let text = format!("SELECT {COLUMNS} FROM checkouts WHERE cart_id = ? ORDER BY id DESC LIMIT 1");
-        let row = one(tx, &text, params![self.cart_id])?.ok_or_else(|| Error::not_found("checkout"))?;
-        let (payment, events) =
-            payments::find(tx, row.payment_id)?.ok_or_else(|| Error::internal("a checkout without a payment"))?;
+        let text =
+            format!("SELECT {COLUMNS} FROM checkouts WHERE cart_id = ? ORDER BY id DESC LIMIT 1");
+        let row =
+            one(tx, &text, params![self.cart_id])?.ok_or_else(|| Error::not_found("checkout"))?;
+        let (payment, events) = payments::find(tx, row.payment_id)?
+            .ok_or_else(|| Error::internal("a checkout without a payment"))?;
         Ok(row.into_checkout(Standing::of(&events).into_payment(payment)))
     }
 }
 
 fn one(tx: &mut Tx<'_>, text: &str, params: Vec<Param>) -> Result<Option<CheckoutRow>> {
-    Ok(tx.conn.rows::<CheckoutSql, CheckoutTuple>(text, params)?.pop().map(CheckoutRow::from))
+    Ok(tx
+        .conn
+        .rows::<CheckoutSql, CheckoutTuple>(text, params)?
+        .pop()
+        .map(CheckoutRow::from))
 }
 
 pub fn insert(tx: &mut Tx<'_>, row: &CheckoutRow) -> Result<()> {
@@ -192,18 +230,33 @@ pub fn take(tx: &mut Tx<'_>, cart: CartId) -> Result<Option<CheckoutRow>> {
 
 /// Finds a checkout.
 pub fn find(tx: &mut Tx<'_>, id: CheckoutId) -> Result<Option<CheckoutRow>> {
-    one(tx, &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ?"), params![id])
+    one(
+        tx,
+        &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ?"),
+        params![id],
+    )
 }
 
 /// Keeps others from a checkout until the transaction ends.
 pub fn lock(tx: &mut Tx<'_>, id: CheckoutId) -> Result<Option<CheckoutRow>> {
-    let lock = if tx.conn.is_postgres() { "FOR UPDATE" } else { "" };
-    one(tx, &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ? {lock}"), params![id])
+    let lock = if tx.conn.is_postgres() {
+        "FOR UPDATE"
+    } else {
+        ""
+    };
+    one(
+        tx,
+        &format!("SELECT {COLUMNS} FROM checkouts WHERE id = ? {lock}"),
+        params![id],
+    )
 }
 
 /// Sets where a checkout stands.
 pub fn set_status(tx: &mut Tx<'_>, id: CheckoutId, status: CheckoutStatus) -> Result<()> {
-    tx.conn.execute("UPDATE checkouts SET status = ? WHERE id = ?", params![status, id])?;
+    tx.conn.execute(
+        "UPDATE checkouts SET status = ? WHERE id = ?",
+        params![status, id],
+    )?;
     Ok(())
 }
 

@@ -78,7 +78,9 @@ impl Flow for PlaceOrder {
         let providers = cx.app.part::<PaymentProviders>()?;
         let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
         let outcome = provider.authorize(&request).await;
-        let settled = cx.settle_or(move |tx| finish(tx, &checkout, &outcome)).await?;
+        let settled = cx
+            .settle_or(move |tx| finish(tx, &checkout, &outcome))
+            .await?;
         match settled {
             ControlFlow::Break(answer) => Ok(answer),
             ControlFlow::Continue(next) => next.into_answer(),
@@ -90,9 +92,12 @@ impl Next {
     fn into_answer(self) -> Result<Answer<Placement>> {
         match self {
             Self::Known(placement) => Ok(Answer::fresh(placement)),
-            Self::Declined(reason) => {
-                Err(Error::field(Code::PaymentDeclined, "/payment", "declined", format!("The payment was declined: {reason}.")))
-            }
+            Self::Declined(reason) => Err(Error::field(
+                Code::PaymentDeclined,
+                "/payment",
+                "declined",
+                format!("The payment was declined: {reason}."),
+            )),
             Self::Ask(..) => Err(Error::internal("asked twice")),
         }
     }
@@ -102,16 +107,26 @@ pub type Step = ControlFlow<Placement, Next>;
 
 /// The first transaction: with a provider that decides here, also the last.
 fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
-    let Some(checkout) = checkouts::take(tx, cart)? else { return placed_before(tx, cart) };
+    let Some(checkout) = checkouts::take(tx, cart)? else {
+        return placed_before(tx, cart);
+    };
     let providers = tx.app().part::<PaymentProviders>()?;
-    let provider = providers.get(&checkout.payment.provider, "/payment/provider")?.clone();
+    let provider = providers
+        .get(&checkout.payment.provider, "/payment/provider")?
+        .clone();
     let request = checkout.authorize();
     match provider.reach() {
         Reach::Local(local) => finish(tx, &checkout, &local.decide(&request)),
         Reach::Remote => {
             carts::find(tx, cart)?; // the caller's own, or none
             payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
-            record(tx, &checkout, PaymentEventKind::AuthorizationRequest, &checkout.payment_id.to_string(), None)?;
+            record(
+                tx,
+                &checkout,
+                PaymentEventKind::AuthorizationRequest,
+                &checkout.payment_id.to_string(),
+                None,
+            )?;
             Ok(ControlFlow::Continue(Next::Ask(checkout, request)))
         }
     }
@@ -122,18 +137,32 @@ fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     carts::find(tx, cart)?;
     match orders::find_for_checkout(tx, cart)? {
         Some(order) => Ok(ControlFlow::Break(Placement::placed(order))),
-        None => Err(Error::new(Code::CheckoutExpired, "There is no checkout to place; start one.")),
+        None => Err(Error::new(
+            Code::CheckoutExpired,
+            "There is no checkout to place; start one.",
+        )),
     }
 }
 
 /// Writes what a provider's outcome means. One function, whoever brings the news.
 pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
     match outcome {
-        Outcome::Authorized { reference } => place(tx, checkout, PaymentEventKind::AuthorizationSuccess, reference),
+        Outcome::Authorized { reference } => place(
+            tx,
+            checkout,
+            PaymentEventKind::AuthorizationSuccess,
+            reference,
+        ),
         Outcome::Pending { reference } => place(tx, checkout, PaymentEventKind::Awaited, reference),
         Outcome::ActionRequired { reference, url } => {
             carts::find(tx, checkout.cart_id)?;
-            record(tx, checkout, PaymentEventKind::ActionRequired, reference, Some(("url", url)))?;
+            record(
+                tx,
+                checkout,
+                PaymentEventKind::ActionRequired,
+                reference,
+                Some(("url", url)),
+            )?;
             checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
             payments::check_later(tx, checkout.payment_id, None)?;
             Ok(ControlFlow::Continue(Next::Known(Placement {
@@ -144,7 +173,13 @@ pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Res
         }
         Outcome::Declined { reference, reason } => {
             carts::find(tx, checkout.cart_id)?;
-            record(tx, checkout, PaymentEventKind::AuthorizationFailure, reference, Some(("reason", reason)))?;
+            record(
+                tx,
+                checkout,
+                PaymentEventKind::AuthorizationFailure,
+                reference,
+                Some(("reason", reason)),
+            )?;
             checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
             payments::check_later(tx, checkout.payment_id, None)?;
             Ok(ControlFlow::Continue(Next::Declined(reason.clone())))
@@ -164,7 +199,11 @@ pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Res
 
 impl Placement {
     fn placed(order: Order) -> Self {
-        Self { outcome: PlacementOutcome::Placed, order: Some(order), action_url: None }
+        Self {
+            outcome: PlacementOutcome::Placed,
+            order: Some(order),
+            action_url: None,
+        }
     }
 }
 
@@ -179,11 +218,23 @@ fn record(
     if let Some((name, value)) = fact {
         data.0.insert(name.to_owned(), value.as_str().into());
     }
-    payments::record(tx, checkout.payment_id, kind, checkout.total, reference, &data)
+    payments::record(
+        tx,
+        checkout.payment_id,
+        kind,
+        checkout.total,
+        reference,
+        &data,
+    )
 }
 
 /// Writes the order: eight statements (nine on SQLite), however many lines there are, the counter of numbers last.
-fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, kind: PaymentEventKind, reference: &str) -> Result<Step> {
+fn place(
+    tx: &mut Tx<'_>,
+    checkout: &CheckoutRow,
+    kind: PaymentEventKind,
+    reference: &str,
+) -> Result<Step> {
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
         return placed_before(tx, checkout.cart_id);
     };
@@ -217,8 +268,16 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, kind: PaymentEventKind, refere
         next_check_at: None,
         created_at: checkout.created_at,
     };
-    let payment = Standing::of(&[PaymentEvent { kind, amount: checkout.total }]).into_payment(payment);
-    Ok(ControlFlow::Break(Placement::placed(Order::new(order, lines, Some(payment)))))
+    let payment = Standing::of(&[PaymentEvent {
+        kind,
+        amount: checkout.total,
+    }])
+    .into_payment(payment);
+    Ok(ControlFlow::Break(Placement::placed(Order::new(
+        order,
+        lines,
+        Some(payment),
+    ))))
 }
 
 /// What was held becomes the order's. Where the hold is gone (the payment went through after the checkout ran out), it is
@@ -235,7 +294,9 @@ fn allocate(tx: &mut Tx<'_>, checkout: &CheckoutRow, order: OrderId) -> Result<V
         return Ok(picks);
     }
     if !picks.is_empty() {
-        return Err(Error::internal("a checkout held something else than it wanted"));
+        return Err(Error::internal(
+            "a checkout held something else than it wanted",
+        ));
     }
     let expires_at = tx.now;
     let held = inventory::hold(tx, reference, &demand, expires_at)?;
@@ -244,7 +305,11 @@ fn allocate(tx: &mut Tx<'_>, checkout: &CheckoutRow, order: OrderId) -> Result<V
 }
 
 fn order_lines(checkout: &CheckoutRow, order_id: OrderId) -> Vec<OrderLineRow> {
-    let goods = checkout.quote.lines.iter().map(|line| goods_line(line, order_id));
+    let goods = checkout
+        .quote
+        .lines
+        .iter()
+        .map(|line| goods_line(line, order_id));
     let shipping = checkout.quote.shipping.iter().map(|shipping| OrderLineRow {
         kind: OrderLineKind::Shipping,
         variant_id: None,
@@ -298,10 +363,16 @@ fn spread(lines: &[OrderLineRow], mut picks: Vec<Pick>) -> Result<Vec<Allocation
     let mut allocations = Vec::with_capacity(picks.len());
     for line in lines {
         let mut wanted = line.quantity;
-        for pick in picks.iter_mut().filter(|p| Some(p.variant_id) == line.variant_id && p.quantity > 0) {
+        for pick in picks
+            .iter_mut()
+            .filter(|p| Some(p.variant_id) == line.variant_id && p.quantity > 0)
+        {
             let quantity = wanted.min(pick.quantity);
             if quantity > 0 {
-                allocations.push(Allocation { line_id: line.id, pick: Pick { quantity, ..*pick } });
+                allocations.push(Allocation {
+                    line_id: line.id,
+                    pick: Pick { quantity, ..*pick },
+                });
                 pick.quantity -= quantity;
                 wanted -= quantity;
             }
@@ -334,7 +405,11 @@ fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -
         shipping_address: cart.shipping_address,
         billing_address: cart.billing_address,
         shipping_method: quote.shipping.as_ref().map(|s| {
-            Json(ShippingChoice { method_id: s.method_id, handle: s.handle.clone(), name: s.name.clone() })
+            Json(ShippingChoice {
+                method_id: s.method_id,
+                handle: s.handle.clone(),
+                name: s.name.clone(),
+            })
         }),
         placed_by: tx.actor().name(),
         currency: checkout.currency,

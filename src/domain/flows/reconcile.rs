@@ -23,7 +23,9 @@ pub async fn expire(cx: Cx) -> Result<()> {
 
 /// Ends a checkout that has run out, unless it was placed or replaced in the meantime.
 fn end(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
-    let Some(checkout) = checkouts::lock(tx, id)? else { return Ok(()) };
+    let Some(checkout) = checkouts::lock(tx, id)? else {
+        return Ok(());
+    };
     if checkout.status != CheckoutStatus::Open || checkout.expires_at > tx.now {
         return Ok(());
     }
@@ -42,13 +44,17 @@ pub async fn reconcile(cx: Cx) -> Result<()> {
 }
 
 async fn look_up(cx: &Cx, id: CheckoutId) -> Result<()> {
-    let Some(checkout) = cx.read(move |tx| checkouts::find(tx, id)).await? else { return Ok(()) };
+    let Some(checkout) = cx.read(move |tx| checkouts::find(tx, id)).await? else {
+        return Ok(());
+    };
     let providers = cx.app.part::<PaymentProviders>()?;
     let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
     let outcome = provider.look_up(&checkout.authorize()).await;
     let result = cx
         .write(move |tx| {
-            let Some(checkout) = checkouts::lock(tx, id)? else { return Ok(()) };
+            let Some(checkout) = checkouts::lock(tx, id)? else {
+                return Ok(());
+            };
             match checkout.status {
                 CheckoutStatus::Paying => finish(tx, &checkout, &outcome).map(drop),
                 // Settled by whoever was faster: nothing is left to ask.
@@ -58,13 +64,20 @@ async fn look_up(cx: &Cx, id: CheckoutId) -> Result<()> {
         .await;
     match result {
         // The money is there and the goods are gone: let the money go and say so.
-        Err(error) if error.code == Code::InsufficientStock => cx.write(move |tx| void(tx, id)).await,
+        Err(error) if error.code == Code::InsufficientStock => {
+            cx.write(move |tx| void(tx, id)).await
+        }
         other => other,
     }
 }
 
 fn void(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
-    let Some(checkout) = checkouts::lock(tx, id)? else { return Ok(()) };
-    let outcome = Outcome::Declined { reference: checkout.payment_id.to_string(), reason: "out_of_stock".into() };
+    let Some(checkout) = checkouts::lock(tx, id)? else {
+        return Ok(());
+    };
+    let outcome = Outcome::Declined {
+        reference: checkout.payment_id.to_string(),
+        reason: "out_of_stock".into(),
+    };
     finish(tx, &checkout, &outcome).map(drop)
 }

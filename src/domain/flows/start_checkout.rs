@@ -31,24 +31,40 @@ impl Mutation for StartCheckout {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Checkout> {
         let cart = carts::lock(tx, self.cart_id)?;
         if cart.status != CartStatus::Open {
-            return Err(Error::new(Code::InvalidState, "The cart became an order already."));
+            return Err(Error::new(
+                Code::InvalidState,
+                "The cart became an order already.",
+            ));
         }
-        if self.expected_version.is_some_and(|expected| expected != cart.version) {
+        if self
+            .expected_version
+            .is_some_and(|expected| expected != cart.version)
+        {
             return Err(Error::version_conflict(cart.version));
         }
         let (chosen, remote) = self.choose(tx)?;
         let lines = carts::lines_of(tx, cart.id)?;
         let (quote, _) = carts::quote_of(tx, &cart, &lines)?;
         refuse_problems(&quote)?;
-        if self.expected_total.is_some_and(|expected| expected.0 != quote.total) {
+        if self
+            .expected_total
+            .is_some_and(|expected| expected.0 != quote.total)
+        {
             let message = format!("The total is {} now.", quote.total);
-            return Err(Error::field(Code::PriceChanged, "/expectedTotal", "changed", message));
+            return Err(Error::field(
+                Code::PriceChanged,
+                "/expectedTotal",
+                "changed",
+                message,
+            ));
         }
         if checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
         }
         let channel = Channels::get(tx, cart.channel_id)?;
-        let expires_at = tx.now.plus(Duration::from_mins(channel.hold_minutes.unsigned_abs()));
+        let expires_at = tx
+            .now
+            .plus(Duration::from_mins(channel.hold_minutes.unsigned_abs()));
         let held = inventory::hold(tx, cart.id.uuid(), &quote.demand(), expires_at)?;
         held.map_err(|shortages| refuse_shortage(&quote, &shortages))?;
         let payment = PaymentRow {
@@ -88,16 +104,30 @@ impl StartCheckout {
         let providers = tx.app().part::<PaymentProviders>()?;
         let provider = providers.get(&self.payment.provider, "/payment/provider")?;
         let methods = provider.methods();
-        let method = self.payment.method.as_deref().or(methods.first().copied()).unwrap_or_default();
+        let method = self
+            .payment
+            .method
+            .as_deref()
+            .or(methods.first().copied())
+            .unwrap_or_default();
         let token_length = self.payment.token.as_ref().map_or(0, String::len);
         Checks::new()
             .that(
                 methods.contains(&method),
                 "/payment/method",
                 "unknown_method",
-                format!("The provider {} offers: {}.", provider.name(), methods.join(", ")),
+                format!(
+                    "The provider {} offers: {}.",
+                    provider.name(),
+                    methods.join(", ")
+                ),
             )
-            .that(token_length <= 500, "/payment/token", "too_long", "At most 500 bytes.")
+            .that(
+                token_length <= 500,
+                "/payment/token",
+                "too_long",
+                "At most 500 bytes.",
+            )
             .done()?;
         let chosen = Chosen {
             provider: provider.name().to_owned(),
@@ -126,15 +156,27 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
     let lines = quote.lines.iter().enumerate().flat_map(|(i, line)| {
         line.problems.iter().map(move |problem| FieldError {
             available: problem.available,
-            ..FieldError::new(format!("/lines/{i}"), problem.code.as_str(), problem.message.clone())
+            ..FieldError::new(
+                format!("/lines/{i}"),
+                problem.code.as_str(),
+                problem.message.clone(),
+            )
         })
     });
     let fields: Vec<FieldError> = cart.chain(lines).collect();
-    let only_stock = fields.iter().all(|f| f.code == ProblemCode::InsufficientStock.as_str());
+    let only_stock = fields
+        .iter()
+        .all(|f| f.code == ProblemCode::InsufficientStock.as_str());
     let (code, detail) = if only_stock {
-        (Code::InsufficientStock, "There is less stock than the cart wants.")
+        (
+            Code::InsufficientStock,
+            "There is less stock than the cart wants.",
+        )
     } else {
-        (Code::CartNotReady, "Something is missing before the cart can be checked out.")
+        (
+            Code::CartNotReady,
+            "Something is missing before the cart can be checked out.",
+        )
     };
     Err(Error::new(code, detail).with(fields))
 }
@@ -149,8 +191,15 @@ pub fn refuse_shortage(quote: &Quote, shortages: &[Shortage]) -> Error {
             let short = shortages.iter().find(|s| s.variant_id == line.variant_id)?;
             let message = format!("There are {} left.", short.available);
             let field = FieldError::new(format!("/lines/{i}"), "insufficient_stock", message);
-            Some(FieldError { available: Some(short.available), ..field })
+            Some(FieldError {
+                available: Some(short.available),
+                ..field
+            })
         })
         .collect();
-    Error::new(Code::InsufficientStock, "There is less stock than the cart wants.").with(fields)
+    Error::new(
+        Code::InsufficientStock,
+        "There is less stock than the cart wants.",
+    )
+    .with(fields)
 }

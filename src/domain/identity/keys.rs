@@ -31,7 +31,10 @@ pub struct KeyText {
 impl KeyText {
     /// A fresh key.
     pub fn generate() -> Result<Self> {
-        Ok(Self { public_id: random(PUBLIC_CHARS)?, secret: random(SECRET_CHARS)? })
+        Ok(Self {
+            public_id: random(PUBLIC_CHARS)?,
+            secret: random(SECRET_CHARS)?,
+        })
     }
 
     /// The key as its owner keeps it.
@@ -46,10 +49,15 @@ impl KeyText {
         if format!("{:08x}", crc32fast::hash(body.as_bytes())) != checksum {
             return None;
         }
-        let rest = body.strip_prefix("mrc_pk_").or_else(|| body.strip_prefix("mrc_sk_"))?;
+        let rest = body
+            .strip_prefix("mrc_pk_")
+            .or_else(|| body.strip_prefix("mrc_sk_"))?;
         let (public_id, secret) = rest.split_once('_')?;
         let good = public_id.len() == PUBLIC_CHARS && secret.len() == SECRET_CHARS;
-        good.then(|| Self { public_id: public_id.to_owned(), secret: secret.to_owned() })
+        good.then(|| Self {
+            public_id: public_id.to_owned(),
+            secret: secret.to_owned(),
+        })
     }
 
     /// What the database keeps of the secret.
@@ -73,7 +81,10 @@ pub fn random(length: usize) -> Result<String> {
     while out.len() < length {
         getrandom::fill(&mut bytes).map_err(|e| Error::internal(e.to_string()))?;
         let fair = bytes.iter().filter(|byte| **byte < 248); // 248 = 4 · 62
-        out.extend(fair.take(length - out.len()).map(|byte| char::from(BASE62[usize::from(byte % 62)])));
+        out.extend(
+            fair.take(length - out.len())
+                .map(|byte| char::from(BASE62[usize::from(byte % 62)])),
+        );
     }
     Ok(out)
 }
@@ -90,7 +101,11 @@ pub struct Keys {
 }
 
 /// The actor behind an `Authorization` header and a cart token.
-pub async fn authenticate(app: &App, bearer: Option<&str>, cart_token: Option<&str>) -> Result<Arc<Actor>> {
+pub async fn authenticate(
+    app: &App,
+    bearer: Option<&str>,
+    cart_token: Option<&str>,
+) -> Result<Arc<Actor>> {
     let actor = match bearer {
         None => Arc::new(Actor::new(Caller::Anonymous)),
         Some(key) => actor_of(app, key).await?,
@@ -98,7 +113,10 @@ pub async fn authenticate(app: &App, bearer: Option<&str>, cart_token: Option<&s
     // An empty token is no token.
     match cart_token.filter(|token| !token.is_empty()) {
         None => Ok(actor),
-        Some(token) => Ok(Arc::new(Actor { cart_token: Some(token_hash(token)), ..Actor::clone(&actor) })),
+        Some(token) => Ok(Arc::new(Actor {
+            cart_token: Some(token_hash(token)),
+            ..Actor::clone(&actor)
+        })),
     }
 }
 
@@ -110,13 +128,23 @@ async fn actor_of(app: &App, key: &str) -> Result<Arc<Actor>> {
     {
         return Ok(actor.clone());
     }
-    let invalid = || Error::new(crate::kernel::Code::Unauthenticated, "This API key is not valid.");
+    let invalid = || {
+        Error::new(
+            crate::kernel::Code::Unauthenticated,
+            "This API key is not valid.",
+        )
+    };
     let parsed = KeyText::parse(key).ok_or_else(invalid)?;
     let public_id = parsed.public_id.clone();
-    let row = app.system().read(move |tx| queries::find_by_public_id(tx, &public_id)).await?;
+    let row = app
+        .system()
+        .read(move |tx| queries::find_by_public_id(tx, &public_id))
+        .await?;
     // The hash is compared even where there is no row, so that the two take the same time.
     let hash = parsed.hash();
-    let stored = row.as_ref().map_or_else(|| vec![0; hash.len()], |row| row.secret_hash.clone());
+    let stored = row
+        .as_ref()
+        .map_or_else(|| vec![0; hash.len()], |row| row.secret_hash.clone());
     let proven: bool = hash.as_slice().ct_eq(&stored).into();
     let now = app.clock.now();
     let live = row.filter(|row| {
@@ -128,10 +156,17 @@ async fn actor_of(app: &App, key: &str) -> Result<Arc<Actor>> {
         return Err(invalid());
     };
     let caller = match row.channel_id {
-        Some(channel) => Caller::Storefront { key: row.id, channel },
+        Some(channel) => Caller::Storefront {
+            key: row.id,
+            channel,
+        },
         None => Caller::Partner {
             key: row.id,
-            scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
+            scopes: row
+                .scopes
+                .iter()
+                .filter_map(|scope| scope.parse().ok())
+                .collect(),
         },
     };
     let actor = Arc::new(Actor::new(caller));

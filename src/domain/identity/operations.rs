@@ -13,11 +13,19 @@ use crate::operation::{Mutation, Query};
 
 impl Query for ListApiKeys {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<ApiKey>> {
-        let page = PageRequest::new(&tx.app().cursors, "api_keys", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "api_keys",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list(tx, &page)?;
         page.page(
             rows,
-            |key| Position { key: SortKey::Id, id: key.id.uuid() },
+            |key| Position {
+                key: SortKey::Id,
+                id: key.id.uuid(),
+            },
             |rows| Ok(rows.into_iter().map(ApiKey::from).collect()),
         )
     }
@@ -27,7 +35,9 @@ impl Mutation for CreateApiKey {
     fn run(&self, tx: &mut Tx<'_>) -> Result<NewApiKey> {
         self.check(tx)?;
         let key = KeyText::generate()?;
-        let days = self.expires_in_days.or((self.kind == ApiKeyKind::Secret).then_some(365));
+        let days = self
+            .expires_in_days
+            .or((self.kind == ApiKeyKind::Secret).then_some(365));
         let row = ApiKeyRow {
             id: ApiKeyId::new(),
             public_id: key.public_id.clone(),
@@ -42,7 +52,10 @@ impl Mutation for CreateApiKey {
             last_used_at: None,
         };
         queries::insert(tx, &row)?;
-        Ok(NewApiKey { key: key.print(self.kind), api_key: row.into() })
+        Ok(NewApiKey {
+            key: key.print(self.kind),
+            api_key: row.into(),
+        })
     }
 }
 
@@ -78,9 +91,11 @@ impl CreateApiKey {
             };
         }
         checks.done()?;
-        self.channel_id.map_or(Ok(()), |id| Channels::get(tx, id).map(drop)).map_err(|_| {
-            Error::invalid("/channelId", "unknown_channel", "There is no such channel.")
-        })
+        self.channel_id
+            .map_or(Ok(()), |id| Channels::get(tx, id).map(drop))
+            .map_err(|_| {
+                Error::invalid("/channelId", "unknown_channel", "There is no such channel.")
+            })
     }
 }
 

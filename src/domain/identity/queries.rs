@@ -17,7 +17,11 @@ pub fn find_by_public_id(tx: &mut Tx<'_>, public_id: &str) -> Result<Option<ApiK
 }
 
 pub fn find(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<Option<ApiKeyRow>> {
-    Ok(on!(tx.conn, |c| api_keys::table.find(id).select(ApiKeyRow::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| api_keys::table
+        .find(id)
+        .select(ApiKeyRow::as_select())
+        .first(c)
+        .optional())?)
 }
 
 pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<ApiKeyRow>> {
@@ -35,20 +39,28 @@ pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<ApiKeyRow>> {
 }
 
 pub fn insert(tx: &mut Tx<'_>, row: &ApiKeyRow) -> Result<()> {
-    on!(tx.conn, |c| diesel::insert_into(api_keys::table).values(row).execute(c))?;
+    on!(tx.conn, |c| diesel::insert_into(api_keys::table)
+        .values(row)
+        .execute(c))?;
     Ok(())
 }
 
 pub fn revoke(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<()> {
     let now = tx.now;
-    on!(tx.conn, |c| diesel::update(api_keys::table.find(id).filter(api_keys::revoked_at.is_null()))
-        .set(api_keys::revoked_at.eq(now))
-        .execute(c))?;
+    on!(tx.conn, |c| diesel::update(
+        api_keys::table
+            .find(id)
+            .filter(api_keys::revoked_at.is_null())
+    )
+    .set(api_keys::revoked_at.eq(now))
+    .execute(c))?;
     Ok(())
 }
 
 pub fn note_use(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<()> {
     let now = tx.now;
-    on!(tx.conn, |c| diesel::update(api_keys::table.find(id)).set(api_keys::last_used_at.eq(now)).execute(c))?;
+    on!(tx.conn, |c| diesel::update(api_keys::table.find(id))
+        .set(api_keys::last_used_at.eq(now))
+        .execute(c))?;
     Ok(())
 }

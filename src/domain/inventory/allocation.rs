@@ -54,20 +54,36 @@ impl Supply {
 pub fn plan(demand: &Demand, supplies: &[Supply]) -> Result<Vec<Pick>, Vec<Shortage>> {
     let (mut picks, mut shortages) = (Vec::new(), Vec::new());
     for (&variant_id, &wanted) in demand {
-        let own: Vec<&Supply> = supplies.iter().filter(|s| s.variant_id == variant_id).collect();
-        let available = own.iter().fold(0_i64, |sum, s| sum.saturating_add(s.promisable()));
+        let own: Vec<&Supply> = supplies
+            .iter()
+            .filter(|s| s.variant_id == variant_id)
+            .collect();
+        let available = own
+            .iter()
+            .fold(0_i64, |sum, s| sum.saturating_add(s.promisable()));
         if available < wanted {
-            shortages.push(Shortage { variant_id, available });
+            shortages.push(Shortage {
+                variant_id,
+                available,
+            });
         } else {
             picks.extend(pick(variant_id, wanted, &own));
         }
     }
-    if shortages.is_empty() { Ok(picks) } else { Err(shortages) }
+    if shortages.is_empty() {
+        Ok(picks)
+    } else {
+        Err(shortages)
+    }
 }
 
 fn pick(variant_id: VariantId, wanted: i64, supplies: &[&Supply]) -> Vec<Pick> {
     if let Some(one) = supplies.iter().find(|s| s.free >= wanted) {
-        return vec![Pick { variant_id, location_id: one.location_id, quantity: wanted }];
+        return vec![Pick {
+            variant_id,
+            location_id: one.location_id,
+            quantity: wanted,
+        }];
     }
     let mut taken: Vec<(LocationId, i64)> = supplies.iter().map(|s| (s.location_id, 0)).collect();
     let mut left = wanted;
@@ -82,7 +98,11 @@ fn pick(variant_id: VariantId, wanted: i64, supplies: &[&Supply]) -> Vec<Pick> {
     taken
         .into_iter()
         .filter(|(_, quantity)| *quantity > 0)
-        .map(|(location_id, quantity)| Pick { variant_id, location_id, quantity })
+        .map(|(location_id, quantity)| Pick {
+            variant_id,
+            location_id,
+            quantity,
+        })
         .collect()
 }
 
@@ -101,34 +121,56 @@ mod tests {
     }
 
     fn supply(place: u128, free: i64, backorderable: i64) -> Supply {
-        Supply { variant_id: variant(1), location_id: location(place), free, backorderable }
+        Supply {
+            variant_id: variant(1),
+            location_id: location(place),
+            free,
+            backorderable,
+        }
     }
 
     fn planned(wanted: i64, supplies: &[Supply]) -> Result<Vec<(u128, i64)>, i64> {
         plan(&Demand::from([(variant(1), wanted)]), supplies)
-            .map(|picks| picks.iter().map(|p| (p.location_id.uuid().as_u128(), p.quantity)).collect())
+            .map(|picks| {
+                picks
+                    .iter()
+                    .map(|p| (p.location_id.uuid().as_u128(), p.quantity))
+                    .collect()
+            })
             .map_err(|short| short[0].available)
     }
 
     #[test]
     fn one_location_that_has_all_is_preferred_to_two_that_come_first() {
-        assert_eq!(planned(5, &[supply(1, 3, 0), supply(2, 3, 0), supply(3, 9, 0)]), Ok(vec![(3, 5)]));
+        assert_eq!(
+            planned(5, &[supply(1, 3, 0), supply(2, 3, 0), supply(3, 9, 0)]),
+            Ok(vec![(3, 5)])
+        );
     }
 
     #[test]
     fn locations_are_emptied_in_their_order() {
-        assert_eq!(planned(5, &[supply(1, 3, 0), supply(2, 3, 0)]), Ok(vec![(1, 3), (2, 2)]));
+        assert_eq!(
+            planned(5, &[supply(1, 3, 0), supply(2, 3, 0)]),
+            Ok(vec![(1, 3), (2, 2)])
+        );
     }
 
     #[test]
     fn what_is_there_is_given_before_what_must_be_ordered_back() {
-        assert_eq!(planned(5, &[supply(1, 1, 10), supply(2, 3, 0)]), Ok(vec![(1, 2), (2, 3)]));
+        assert_eq!(
+            planned(5, &[supply(1, 1, 10), supply(2, 3, 0)]),
+            Ok(vec![(1, 2), (2, 3)])
+        );
         assert_eq!(planned(4, &[supply(1, -2, 6)]), Ok(vec![(1, 4)]));
     }
 
     #[test]
     fn a_shortage_says_how_many_there_are() {
-        assert_eq!(planned(7, &[supply(1, 3, 0), supply(2, 3, 0), supply(3, -4, 1)]), Err(6));
+        assert_eq!(
+            planned(7, &[supply(1, 3, 0), supply(2, 3, 0), supply(3, -4, 1)]),
+            Err(6)
+        );
         assert_eq!(planned(1, &[]), Err(0));
     }
 

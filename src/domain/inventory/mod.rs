@@ -14,8 +14,8 @@ mod queries;
 
 pub use allocation::{Demand, Pick, Shortage};
 pub use model::{
-    AdjustStock, CreateLocation, Location, Locations, MovementKind, Movements, SetStock, StockAdjustment, StockChanges, StockCount,
-    StockLevel, StockReason, UpdateLocation,
+    AdjustStock, CreateLocation, Location, Locations, MovementKind, Movements, SetStock,
+    StockAdjustment, StockChanges, StockCount, StockLevel, StockReason, UpdateLocation,
 };
 pub use promises::{allocate, deallocate, hold, release};
 pub use queries::{set_backorderable, set_on_hand};

@@ -208,7 +208,12 @@ pub struct Locations(Vec<Arc<Location>>);
 
 impl Kept for Locations {
     fn load(conn: &mut Conn) -> Result<Self> {
-        Ok(Self(queries::all_locations(conn)?.into_iter().map(Arc::new).collect()))
+        Ok(Self(
+            queries::all_locations(conn)?
+                .into_iter()
+                .map(Arc::new)
+                .collect(),
+        ))
     }
 }
 

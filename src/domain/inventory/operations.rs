@@ -1,8 +1,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::model::{
-    AdjustStock, CreateLocation, Location, Locations, Movement, SetStock, StockChanges, StockLevel, StockReason,
-    UpdateLocation,
+    AdjustStock, CreateLocation, Location, Locations, Movement, SetStock, StockChanges, StockLevel,
+    StockReason, UpdateLocation,
 };
 use super::queries::{self, Count};
 use super::{GetLocation, ListLocations, ListStockLevels, ListStockMovements};
@@ -23,23 +23,46 @@ impl Query for GetLocation {
 
 impl Query for ListLocations {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Location>> {
-        let page = PageRequest::new(&tx.app().cursors, "locations", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "locations",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let mut all = queries::all_locations(tx.conn)?;
         if let Some(after) = &page.after {
-            let last = (after.key.int().unwrap_or_default(), LocationId::from_uuid(after.id));
+            let last = (
+                after.key.int().unwrap_or_default(),
+                LocationId::from_uuid(after.id),
+            );
             all.retain(|l| (l.priority, l.id) > last);
         }
-        page.page(all, |l| Position { key: SortKey::Int(l.priority), id: l.id.uuid() }, Ok)
+        page.page(
+            all,
+            |l| Position {
+                key: SortKey::Int(l.priority),
+                id: l.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
 impl Query for ListStockLevels {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<StockLevel>> {
-        let page = PageRequest::new(&tx.app().cursors, "stock_levels", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "stock_levels",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_levels(tx, self.variant_id, self.location_id, &page)?;
         page.page(
             rows,
-            |l| Position { key: SortKey::Text(l.location_id.to_string()), id: l.variant_id.uuid() },
+            |l| Position {
+                key: SortKey::Text(l.location_id.to_string()),
+                id: l.variant_id.uuid(),
+            },
             Ok,
         )
     }
@@ -47,9 +70,21 @@ impl Query for ListStockLevels {
 
 impl Query for ListStockMovements {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Movement>> {
-        let page = PageRequest::new(&tx.app().cursors, "stock_movements", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "stock_movements",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list_movements(tx, self.variant_id, self.location_id, &page)?;
-        page.page(rows, |m| Position { key: SortKey::Id, id: m.id.uuid() }, Ok)
+        page.page(
+            rows,
+            |m| Position {
+                key: SortKey::Id,
+                id: m.id.uuid(),
+            },
+            Ok,
+        )
     }
 }
 
@@ -75,7 +110,8 @@ impl Mutation for CreateLocation {
 
 impl Mutation for UpdateLocation {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Location> {
-        let old = queries::find_location(tx, self.id)?.ok_or_else(|| Error::not_found("location"))?;
+        let old =
+            queries::find_location(tx, self.id)?.ok_or_else(|| Error::not_found("location"))?;
         let changed = Location {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             active: patch::required(&self.active, old.active, "/active")?,
@@ -85,7 +121,12 @@ impl Mutation for UpdateLocation {
             ..old.clone()
         };
         check_location(&changed)?;
-        queries::update_location(tx, &changed, self.expected_version.unwrap_or(old.version), old.version)?;
+        queries::update_location(
+            tx,
+            &changed,
+            self.expected_version.unwrap_or(old.version),
+            old.version,
+        )?;
         tx.touch(Topic::Settings);
         if changed.active != old.active {
             // What is in stock may be another now, of any product that is here.
@@ -107,13 +148,22 @@ fn check_location(location: &Location) -> Result<()> {
 
 impl Mutation for AdjustStock {
     fn run(&self, tx: &mut Tx<'_>) -> Result<StockChanges> {
-        let keys: Vec<_> = self.changes.iter().map(|c| (c.variant_id, c.location_id)).collect();
+        let keys: Vec<_> = self
+            .changes
+            .iter()
+            .map(|c| (c.variant_id, c.location_id))
+            .collect();
         let mut checks = Checks::new();
         checks.count("/changes", keys.len(), 500);
         for (i, change) in self.changes.iter().enumerate() {
             let pointer = format!("/changes/{i}/delta");
             checks.range(&pointer, change.delta, -MAX_UNITS, MAX_UNITS);
-            checks.that(change.delta != 0, pointer, "zero", "A change of nothing is none.");
+            checks.that(
+                change.delta != 0,
+                pointer,
+                "zero",
+                "A change of nothing is none.",
+            );
         }
         check_keys(tx, &mut checks, "/changes", &keys)?;
         let levels = Levels::lock(tx, &keys)?;
@@ -133,7 +183,11 @@ impl Mutation for AdjustStock {
 
 impl Mutation for SetStock {
     fn run(&self, tx: &mut Tx<'_>) -> Result<StockChanges> {
-        let keys: Vec<_> = self.counts.iter().map(|c| (c.variant_id, c.location_id)).collect();
+        let keys: Vec<_> = self
+            .counts
+            .iter()
+            .map(|c| (c.variant_id, c.location_id))
+            .collect();
         let mut checks = Checks::new();
         checks.count("/counts", keys.len(), 500);
         for (i, count) in self.counts.iter().enumerate() {
@@ -149,7 +203,11 @@ impl Mutation for SetStock {
                 let now = levels.on_hand((count.variant_id, count.location_id));
                 let expected = count.expected.filter(|expected| *expected != now)?;
                 let message = format!("There are {now}, not {expected}.");
-                Some(FieldError::new(format!("/counts/{i}/expected"), "changed", message))
+                Some(FieldError::new(
+                    format!("/counts/{i}/expected"),
+                    "changed",
+                    message,
+                ))
             })
             .collect();
         if !changed.is_empty() {
@@ -182,8 +240,18 @@ fn check_keys(tx: &mut Tx<'_>, checks: &mut Checks, at: &str, keys: &[Key]) -> R
     for (i, key) in keys.iter().enumerate() {
         let variant = tracked.get(&key.0);
         checks
-            .that(seen.insert(*key), format!("{at}/{i}"), "duplicate", "This level is named twice.")
-            .that(variant.is_some(), format!("{at}/{i}/variantId"), "unknown_variant", "There is no such variant.")
+            .that(
+                seen.insert(*key),
+                format!("{at}/{i}"),
+                "duplicate",
+                "This level is named twice.",
+            )
+            .that(
+                variant.is_some(),
+                format!("{at}/{i}/variantId"),
+                "unknown_variant",
+                "There is no such variant.",
+            )
             .that(
                 variant != Some(&false),
                 format!("{at}/{i}/variantId"),
@@ -208,11 +276,16 @@ struct Levels {
 
 impl Levels {
     fn lock(tx: &mut Tx<'_>, keys: &[Key]) -> Result<Self> {
-        Ok(Self { keys: keys.to_vec(), before: queries::lock_levels(tx, keys)? })
+        Ok(Self {
+            keys: keys.to_vec(),
+            before: queries::lock_levels(tx, keys)?,
+        })
     }
 
     fn find(&self, key: Key) -> Option<&StockLevel> {
-        self.before.iter().find(|l| (l.variant_id, l.location_id) == key)
+        self.before
+            .iter()
+            .find(|l| (l.variant_id, l.location_id) == key)
     }
 
     fn on_hand(&self, key: Key) -> i64 {
@@ -249,7 +322,11 @@ impl Levels {
         let actor = tx.actor().name();
         queries::set_counts(tx, &self.before, counts, &actor)?;
         let mut levels = queries::lock_levels(tx, &self.keys)?;
-        levels.sort_by_key(|l| self.keys.iter().position(|k| *k == (l.variant_id, l.location_id)));
+        levels.sort_by_key(|l| {
+            self.keys
+                .iter()
+                .position(|k| *k == (l.variant_id, l.location_id))
+        });
         Ok(StockChanges { levels })
     }
 }

@@ -25,8 +25,16 @@ pub fn hold(
     };
     shift(tx, &picks, 1, 0)?;
     queries::insert_holds(tx, reference, &picks, expires_at)?;
-    let movements = Movements { kind: MovementKind::Hold, reference: Some(reference) };
-    queries::insert_movements(tx, &movements, picks.iter().map(|p| (*p, 0, p.quantity, 0)), None)?;
+    let movements = Movements {
+        kind: MovementKind::Hold,
+        reference: Some(reference),
+    };
+    queries::insert_movements(
+        tx,
+        &movements,
+        picks.iter().map(|p| (*p, 0, p.quantity, 0)),
+        None,
+    )?;
     Ok(Ok(picks))
 }
 
@@ -34,24 +42,48 @@ pub fn hold(
 pub fn release(tx: &mut Tx<'_>, reference: Uuid) -> Result<()> {
     let picks = queries::take_holds(tx, reference)?;
     shift(tx, &picks, -1, 0)?;
-    let movements = Movements { kind: MovementKind::Release, reference: Some(reference) };
-    queries::insert_movements(tx, &movements, picks.iter().map(|p| (*p, 0, -p.quantity, 0)), None)
+    let movements = Movements {
+        kind: MovementKind::Release,
+        reference: Some(reference),
+    };
+    queries::insert_movements(
+        tx,
+        &movements,
+        picks.iter().map(|p| (*p, 0, -p.quantity, 0)),
+        None,
+    )
 }
 
 /// Turns what is held for `checkout` into an allocation of `order`, and says what that is. Three statements.
 pub fn allocate(tx: &mut Tx<'_>, checkout: Uuid, order: Uuid) -> Result<Vec<Pick>> {
     let picks = queries::take_holds(tx, checkout)?;
     shift(tx, &picks, -1, 1)?;
-    let movements = Movements { kind: MovementKind::Allocate, reference: Some(order) };
-    queries::insert_movements(tx, &movements, picks.iter().map(|p| (*p, 0, -p.quantity, p.quantity)), None)?;
+    let movements = Movements {
+        kind: MovementKind::Allocate,
+        reference: Some(order),
+    };
+    queries::insert_movements(
+        tx,
+        &movements,
+        picks.iter().map(|p| (*p, 0, -p.quantity, p.quantity)),
+        None,
+    )?;
     Ok(picks)
 }
 
 /// Gives back what was allocated to `order`. Two statements.
 pub fn deallocate(tx: &mut Tx<'_>, order: Uuid, picks: &[Pick]) -> Result<()> {
     shift(tx, picks, 0, -1)?;
-    let movements = Movements { kind: MovementKind::Deallocate, reference: Some(order) };
-    queries::insert_movements(tx, &movements, picks.iter().map(|p| (*p, 0, 0, -p.quantity)), None)
+    let movements = Movements {
+        kind: MovementKind::Deallocate,
+        reference: Some(order),
+    };
+    queries::insert_movements(
+        tx,
+        &movements,
+        picks.iter().map(|p| (*p, 0, 0, -p.quantity)),
+        None,
+    )
 }
 
 /// Adds `held` and `allocated` times each pick's quantity to its level. What was locked or is held is there, so a level
@@ -62,11 +94,16 @@ fn shift(tx: &mut Tx<'_>, picks: &[Pick], held: i64, allocated: i64) -> Result<(
     }
     let after = queries::shift_levels(tx, picks, held, allocated)?;
     if after.len() != picks.len() {
-        return Err(Error::internal("a stock level did not take what was promised of it"));
+        return Err(Error::internal(
+            "a stock level did not take what was promised of it",
+        ));
     }
     let promised = held + allocated;
     for (variant, location, left) in after {
-        let quantity = picks.iter().find(|p| (p.variant_id, p.location_id) == (variant, location)).map_or(0, |p| p.quantity);
+        let quantity = picks
+            .iter()
+            .find(|p| (p.variant_id, p.location_id) == (variant, location))
+            .map_or(0, |p| p.quantity);
         let before = left + promised * quantity;
         if (left > 0) != (before > 0) {
             tx.changed().variants.insert(variant);

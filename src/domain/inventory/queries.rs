@@ -13,41 +13,74 @@ use crate::kernel::{Batch, Code, Error, Kind, Param, Result, Timestamp};
 use crate::schema::{locations, stock_levels, stock_movements};
 use crate::{on, params};
 
-const PICK: &[(&str, Kind); 3] = &[("variant_id", Kind::Id), ("location_id", Kind::Id), ("quantity", Kind::Int)];
+const PICK: &[(&str, Kind); 3] = &[
+    ("variant_id", Kind::Id),
+    ("location_id", Kind::Id),
+    ("quantity", Kind::Int),
+];
 
 fn picks_batch(picks: &[Pick]) -> Batch {
-    Batch::new(PICK, picks.iter().map(|p| [p.variant_id.into(), p.location_id.into(), p.quantity.into()]))
+    Batch::new(
+        PICK,
+        picks
+            .iter()
+            .map(|p| [p.variant_id.into(), p.location_id.into(), p.quantity.into()]),
+    )
 }
 
 // ---- locations
 
 pub fn all_locations(conn: &mut Conn) -> Result<Vec<Location>> {
     let order = (locations::priority, locations::id);
-    Ok(on!(conn, |c| locations::table.order(order).select(Location::as_select()).load(c))?)
+    Ok(on!(conn, |c| locations::table
+        .order(order)
+        .select(Location::as_select())
+        .load(c))?)
 }
 
 pub fn find_location(tx: &mut Tx<'_>, id: LocationId) -> Result<Option<Location>> {
-    Ok(on!(tx.conn, |c| locations::table.find(id).select(Location::as_select()).first(c).optional())?)
+    Ok(on!(tx.conn, |c| locations::table
+        .find(id)
+        .select(Location::as_select())
+        .first(c)
+        .optional())?)
 }
 
 pub fn insert_location(tx: &mut Tx<'_>, location: &Location) -> Result<()> {
-    let inserted = on!(tx.conn, |c| diesel::insert_into(locations::table).values(location).execute(c));
-    inserted.map(drop).map_err(|error| match Error::from(error) {
-        error if error.code == Code::AlreadyExists => {
-            let message = format!("There is a location {} already.", location.handle);
-            Error::field(Code::AlreadyExists, "/handle", "taken", message)
-        }
-        error => error,
-    })
+    let inserted = on!(tx.conn, |c| diesel::insert_into(locations::table)
+        .values(location)
+        .execute(c));
+    inserted
+        .map(drop)
+        .map_err(|error| match Error::from(error) {
+            error if error.code == Code::AlreadyExists => {
+                let message = format!("There is a location {} already.", location.handle);
+                Error::field(Code::AlreadyExists, "/handle", "taken", message)
+            }
+            error => error,
+        })
 }
 
-pub fn update_location(tx: &mut Tx<'_>, location: &Location, expected: i64, current: i64) -> Result<()> {
+pub fn update_location(
+    tx: &mut Tx<'_>,
+    location: &Location,
+    expected: i64,
+    current: i64,
+) -> Result<()> {
     let changed = on!(tx.conn, |c| {
-        diesel::update(locations::table.find(location.id).filter(locations::version.eq(expected)))
-            .set(location)
-            .execute(c)
+        diesel::update(
+            locations::table
+                .find(location.id)
+                .filter(locations::version.eq(expected)),
+        )
+        .set(location)
+        .execute(c)
     })?;
-    if changed == 0 { Err(Error::version_conflict(current)) } else { Ok(()) }
+    if changed == 0 {
+        Err(Error::version_conflict(current))
+    } else {
+        Ok(())
+    }
 }
 
 // ---- levels
@@ -70,15 +103,18 @@ pub fn list_levels(
         if let Some(location) = location {
             query = query.filter(stock_levels::location_id.eq(location));
         }
-        if let Some((after, place)) = page
-            .after
-            .as_ref()
-            .and_then(|a| Some((VariantId::from_uuid(a.id), a.key.text()?.parse::<LocationId>().ok()?)))
-        {
+        if let Some((after, place)) = page.after.as_ref().and_then(|a| {
+            Some((
+                VariantId::from_uuid(a.id),
+                a.key.text()?.parse::<LocationId>().ok()?,
+            ))
+        }) {
             query = query.filter(
                 stock_levels::variant_id
                     .gt(after)
-                    .or(stock_levels::variant_id.eq(after).and(stock_levels::location_id.gt(place))),
+                    .or(stock_levels::variant_id
+                        .eq(after)
+                        .and(stock_levels::location_id.gt(place))),
             );
         }
         query.load(c)
@@ -111,18 +147,27 @@ pub fn list_movements(
 }
 
 /// The levels of these variants at active locations, locked in the order of their keys, then sorted by location.
-pub fn lock_supplies(tx: &mut Tx<'_>, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Supply>> {
-    let lock = if tx.conn.is_postgres() { "FOR UPDATE OF l" } else { "" };
+pub fn lock_supplies(
+    tx: &mut Tx<'_>,
+    variants: impl Iterator<Item = VariantId>,
+) -> Result<Vec<Supply>> {
+    let lock = if tx.conn.is_postgres() {
+        "FOR UPDATE OF l"
+    } else {
+        ""
+    };
     let text = format!(
         "SELECT l.variant_id, l.location_id, l.on_hand - l.held - l.allocated, l.backorderable, p.priority
          FROM stock_levels l JOIN ? AS x ON x.id = l.variant_id JOIN locations p ON p.id = l.location_id
          WHERE p.active ORDER BY l.variant_id, l.location_id {lock}"
     );
     let ids = Batch::ids(variants.map(VariantId::uuid));
-    let mut rows = tx.conn.rows::<(Id, Id, BigInt, BigInt, BigInt), (VariantId, LocationId, i64, i64, i64)>(
-        &text,
-        params![ids],
-    )?;
+    let mut rows = tx
+        .conn
+        .rows::<(Id, Id, BigInt, BigInt, BigInt), (VariantId, LocationId, i64, i64, i64)>(
+            &text,
+            params![ids],
+        )?;
     rows.sort_by_key(|row| (row.4, row.1));
     Ok(rows
         .into_iter()
@@ -159,7 +204,11 @@ pub fn shift_levels(
 
 /// What is on hand at these levels, locked; a level that does not exist is left out.
 pub fn lock_levels(tx: &mut Tx<'_>, keys: &[(VariantId, LocationId)]) -> Result<Vec<StockLevel>> {
-    let lock = if tx.conn.is_postgres() { "FOR UPDATE OF l" } else { "" };
+    let lock = if tx.conn.is_postgres() {
+        "FOR UPDATE OF l"
+    } else {
+        ""
+    };
     let text = format!(
         "SELECT l.variant_id, l.location_id, l.on_hand, l.held, l.allocated, l.backorderable, l.version, l.updated_at
          FROM stock_levels l JOIN ? AS x ON x.variant_id = l.variant_id AND x.location_id = l.location_id
@@ -169,10 +218,16 @@ pub fn lock_levels(tx: &mut Tx<'_>, keys: &[(VariantId, LocationId)]) -> Result<
         &[("variant_id", Kind::Id), ("location_id", Kind::Id)],
         keys.iter().map(|(v, l)| [(*v).into(), (*l).into()]),
     );
-    tx.conn.rows::<(Id, Id, BigInt, BigInt, BigInt, BigInt, BigInt, crate::kernel::column::Ts), StockLevel>(
-        &text,
-        params![batch],
-    )
+    tx.conn.rows::<(
+        Id,
+        Id,
+        BigInt,
+        BigInt,
+        BigInt,
+        BigInt,
+        BigInt,
+        crate::kernel::column::Ts,
+    ), StockLevel>(&text, params![batch])
 }
 
 /// A level's new count.
@@ -190,9 +245,16 @@ pub struct Count {
 
 /// Sets counts of levels that were locked (`before`) or do not exist yet, and writes the differences into the ledger. Two
 /// statements, and a third for new levels.
-pub fn set_counts(tx: &mut Tx<'_>, before: &[StockLevel], counts: &[Count], actor: &str) -> Result<()> {
+pub fn set_counts(
+    tx: &mut Tx<'_>,
+    before: &[StockLevel],
+    counts: &[Count],
+    actor: &str,
+) -> Result<()> {
     let old = |count: &Count| {
-        before.iter().find(|l| (l.variant_id, l.location_id) == (count.variant_id, count.location_id))
+        before
+            .iter()
+            .find(|l| (l.variant_id, l.location_id) == (count.variant_id, count.location_id))
     };
     let changes: Vec<(&Count, i64)> = counts
         .iter()
@@ -205,7 +267,9 @@ pub fn set_counts(tx: &mut Tx<'_>, before: &[StockLevel], counts: &[Count], acto
     let now = tx.now;
     let batch = Batch::new(
         PICK,
-        changes.iter().map(|(c, _)| [c.variant_id.into(), c.location_id.into(), c.on_hand.into()]),
+        changes
+            .iter()
+            .map(|(c, _)| [c.variant_id.into(), c.location_id.into(), c.on_hand.into()]),
     );
     tx.conn.execute(
         "INSERT INTO stock_levels (variant_id, location_id, on_hand, held, allocated, backorderable, version, updated_at)
@@ -214,26 +278,56 @@ pub fn set_counts(tx: &mut Tx<'_>, before: &[StockLevel], counts: &[Count], acto
          SET on_hand = excluded.on_hand, version = stock_levels.version + 1, updated_at = excluded.updated_at",
         params![now, batch],
     )?;
-    let rows = changes.iter().filter(|(_, delta)| *delta != 0).map(|(c, delta)| {
-        let pick = Pick { variant_id: c.variant_id, location_id: c.location_id, quantity: 0 };
-        (pick, *delta, 0, 0, c.reason)
-    });
-    insert_ledger(tx, "adjust", None, rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))), actor)?;
-    tx.changed().variants.extend(changes.iter().map(|(c, _)| c.variant_id));
-    let new = changes.iter().filter(|(c, _)| old(c).is_none()).map(|(c, _)| c.variant_id);
+    let rows = changes
+        .iter()
+        .filter(|(_, delta)| *delta != 0)
+        .map(|(c, delta)| {
+            let pick = Pick {
+                variant_id: c.variant_id,
+                location_id: c.location_id,
+                quantity: 0,
+            };
+            (pick, *delta, 0, 0, c.reason)
+        });
+    insert_ledger(
+        tx,
+        "adjust",
+        None,
+        rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))),
+        actor,
+    )?;
+    tx.changed()
+        .variants
+        .extend(changes.iter().map(|(c, _)| c.variant_id));
+    let new = changes
+        .iter()
+        .filter(|(c, _)| old(c).is_none())
+        .map(|(c, _)| c.variant_id);
     set_backorderable(tx, new)
 }
 
 /// Sets units on hand, whatever they were. At most four statements. Refused by the database when more is promised.
-pub fn set_on_hand(tx: &mut Tx<'_>, stock: &[(VariantId, LocationId, i64)], reason: StockReason) -> Result<()> {
+pub fn set_on_hand(
+    tx: &mut Tx<'_>,
+    stock: &[(VariantId, LocationId, i64)],
+    reason: StockReason,
+) -> Result<()> {
     if stock.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = stock.iter().map(|(variant, location, _)| (*variant, *location)).collect();
+    let keys: Vec<_> = stock
+        .iter()
+        .map(|(variant, location, _)| (*variant, *location))
+        .collect();
     let before = lock_levels(tx, &keys)?;
     let counts: Vec<Count> = stock
         .iter()
-        .map(|&(variant_id, location_id, on_hand)| Count { variant_id, location_id, on_hand, reason })
+        .map(|&(variant_id, location_id, on_hand)| Count {
+            variant_id,
+            location_id,
+            on_hand,
+            reason,
+        })
         .collect();
     let actor = tx.actor().name();
     set_counts(tx, &before, &counts, &actor)
@@ -265,10 +359,27 @@ pub fn set_backorderable(tx: &mut Tx<'_>, variants: impl Iterator<Item = Variant
 
 // ---- holds
 
-pub fn insert_holds(tx: &mut Tx<'_>, reference: Uuid, picks: &[Pick], expires_at: Timestamp) -> Result<()> {
+pub fn insert_holds(
+    tx: &mut Tx<'_>,
+    reference: Uuid,
+    picks: &[Pick],
+    expires_at: Timestamp,
+) -> Result<()> {
     let batch = Batch::new(
-        &[("id", Kind::Id), ("variant_id", Kind::Id), ("location_id", Kind::Id), ("quantity", Kind::Int)],
-        picks.iter().map(|p| [HoldId::new().into(), p.variant_id.into(), p.location_id.into(), p.quantity.into()]),
+        &[
+            ("id", Kind::Id),
+            ("variant_id", Kind::Id),
+            ("location_id", Kind::Id),
+            ("quantity", Kind::Int),
+        ],
+        picks.iter().map(|p| {
+            [
+                HoldId::new().into(),
+                p.variant_id.into(),
+                p.location_id.into(),
+                p.quantity.into(),
+            ]
+        }),
     );
     tx.conn.execute(
         "INSERT INTO stock_holds (id, reference, variant_id, location_id, quantity, expires_at)
@@ -286,7 +397,11 @@ pub fn take_holds(tx: &mut Tx<'_>, reference: Uuid) -> Result<Vec<Pick>> {
     )?;
     let mut picks: Vec<Pick> = rows
         .into_iter()
-        .map(|(variant_id, location_id, quantity)| Pick { variant_id, location_id, quantity })
+        .map(|(variant_id, location_id, quantity)| Pick {
+            variant_id,
+            location_id,
+            quantity,
+        })
         .collect();
     picks.sort_by_key(|p| (p.variant_id, p.location_id));
     Ok(picks)
@@ -305,7 +420,13 @@ pub fn insert_movements(
 ) -> Result<()> {
     let actor = tx.actor().name();
     let rows = entries.map(|(p, on, h, a)| (p, on, h, a, reason));
-    insert_ledger(tx, movements.kind.as_str(), movements.reference, rows, &actor)
+    insert_ledger(
+        tx,
+        movements.kind.as_str(),
+        movements.reference,
+        rows,
+        &actor,
+    )
 }
 
 fn insert_ledger(
@@ -358,7 +479,10 @@ pub fn tracked(tx: &mut Tx<'_>, variants: &[VariantId]) -> Result<Vec<(VariantId
         "SELECT v.id, v.stock_policy FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
         params![Batch::ids(variants.iter().map(|v| v.uuid()))],
     )?;
-    Ok(rows.into_iter().map(|(id, policy)| (id, policy != "untracked")).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, policy)| (id, policy != "untracked"))
+        .collect())
 }
 
 /// The variants that a location has a level of.

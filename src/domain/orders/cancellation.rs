@@ -30,12 +30,23 @@ pub struct Share {
 /// What is called off: the lines named, or all that is left. The delivery goes with the last of the goods.
 pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Result<Vec<Share>> {
     let mut checks = Checks::new();
-    let mut quantities: Vec<i64> = lines.iter().map(|l| left(l) * i64::from(named.is_none())).collect();
+    let mut quantities: Vec<i64> = lines
+        .iter()
+        .map(|l| left(l) * i64::from(named.is_none()))
+        .collect();
     for (i, wish) in named.unwrap_or_default().iter().enumerate() {
         let at = format!("/lines/{i}");
-        let found = lines.iter().position(|l| l.id == wish.line_id && l.kind == OrderLineKind::Goods);
-        let Some((line, quantity)) = found.and_then(|p| lines.get(p).zip(quantities.get_mut(p))) else {
-            checks.that(false, format!("{at}/lineId"), "unknown_line", "The order has no such line of goods.");
+        let found = lines
+            .iter()
+            .position(|l| l.id == wish.line_id && l.kind == OrderLineKind::Goods);
+        let Some((line, quantity)) = found.and_then(|p| lines.get(p).zip(quantities.get_mut(p)))
+        else {
+            checks.that(
+                false,
+                format!("{at}/lineId"),
+                "unknown_line",
+                "The order has no such line of goods.",
+            );
             continue;
         };
         checks.that(*quantity == 0, &at, "duplicate", "This line stands twice.");
@@ -53,7 +64,12 @@ pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Resu
             quantity = left(line);
         }
         if quantity > 0 {
-            shares.push(Share { line_id: line.id, quantity, amount: amount(line, quantity)? });
+            let amount = share_of(line.total, line.quantity, line.quantity_cancelled, quantity)?;
+            shares.push(Share {
+                line_id: line.id,
+                quantity,
+                amount,
+            });
         }
     }
     Ok(shares)
@@ -61,16 +77,6 @@ pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Resu
 
 fn left(line: &OrderLineRow) -> i64 {
     line.quantity - line.quantity_cancelled
-}
-
-/// Net and each tax give back their own share, so that what is given back is always the sum of its parts.
-fn amount(line: &OrderLineRow, quantity: i64) -> Result<i64> {
-    let share = |total| share_of(total, line.quantity, line.quantity_cancelled, quantity);
-    let mut amount = share(line.net)?;
-    for tax in line.taxes.iter() {
-        amount += share(tax.amount.0)?;
-    }
-    Ok(amount)
 }
 
 #[cfg(test)]
@@ -84,7 +90,11 @@ mod tests {
 
     fn line(kind: OrderLineKind, quantity: i64, net: i64, taxes: &[i64]) -> OrderLineRow {
         let tax: i64 = taxes.iter().sum();
-        let one = |amount: &i64| LineTax { name: "VAT".into(), rate: "20".parse().unwrap(), amount: Minor(*amount) };
+        let one = |amount: &i64| LineTax {
+            name: "VAT".into(),
+            rate: "20".parse().unwrap(),
+            amount: Minor(*amount),
+        };
         OrderLineRow {
             id: OrderLineId::new(),
             order_id: OrderId::new(),
@@ -106,19 +116,28 @@ mod tests {
     }
 
     fn wish(line: &OrderLineRow, quantity: i64) -> CancelOrderLine {
-        CancelOrderLine { line_id: line.id, quantity }
+        CancelOrderLine {
+            line_id: line.id,
+            quantity,
+        }
     }
 
     #[test]
     fn everything_gives_back_everything() {
-        let lines = [line(OrderLineKind::Goods, 3, 1000, &[190]), line(OrderLineKind::Shipping, 1, 417, &[83])];
+        let lines = [
+            line(OrderLineKind::Goods, 3, 1000, &[190]),
+            line(OrderLineKind::Shipping, 1, 417, &[83]),
+        ];
         let back: i64 = shares(&lines, None).unwrap().iter().map(|s| s.amount).sum();
         assert_eq!(back, 1690);
     }
 
     #[test]
     fn the_delivery_goes_with_the_last_of_the_goods() {
-        let mut lines = [line(OrderLineKind::Goods, 3, 1000, &[190]), line(OrderLineKind::Shipping, 1, 500, &[])];
+        let mut lines = [
+            line(OrderLineKind::Goods, 3, 1000, &[190]),
+            line(OrderLineKind::Shipping, 1, 500, &[]),
+        ];
         let first = shares(&lines, Some(&[wish(&lines[0], 2)])).unwrap();
         assert_eq!(first.len(), 1);
         lines[0].quantity_cancelled = 2;
@@ -129,14 +148,20 @@ mod tests {
 
     #[test]
     fn more_than_there_is_is_refused_by_line() {
-        let lines = [line(OrderLineKind::Goods, 3, 1000, &[]), line(OrderLineKind::Shipping, 1, 500, &[])];
+        let lines = [
+            line(OrderLineKind::Goods, 3, 1000, &[]),
+            line(OrderLineKind::Shipping, 1, 500, &[]),
+        ];
         for (wish, pointer) in [
             (wish(&lines[0], 4), "/lines/0/quantity"),
             (wish(&lines[0], 0), "/lines/0/quantity"),
             (wish(&lines[1], 1), "/lines/0/lineId"),
         ] {
             let error = shares(&lines, Some(&[wish])).unwrap_err();
-            assert_eq!((error.code, error.fields[0].pointer.as_str()), (Code::ValidationFailed, pointer));
+            assert_eq!(
+                (error.code, error.fields[0].pointer.as_str()),
+                (Code::ValidationFailed, pointer)
+            );
         }
     }
 

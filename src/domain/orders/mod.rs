@@ -17,13 +17,13 @@ mod queries;
 
 pub use cancellation::{CancelOrderLine, Share, shares};
 pub use model::{
-    Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, OrderTotals, ShippingChoice,
+    Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, OrderTotals,
+    ShippingChoice,
 };
 pub use numbering::scattered;
 pub use queries::{
-    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, insert, insert_allocations, insert_lines, lines_of,
-    lock, payment_of,
-    note, take_back,
+    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, insert,
+    insert_allocations, insert_lines, lines_of, lock, note, payment_of, take_back,
 };
 
 use crate::auth::{Access, Scope};

@@ -26,7 +26,8 @@ choice! {
 
 impl Lifecycle for OrderStatus {
     const SUBJECT: &str = "order";
-    const TRANSITIONS: &[(Self, Self)] = &[(Self::Open, Self::Completed), (Self::Open, Self::Cancelled)];
+    const TRANSITIONS: &[(Self, Self)] =
+        &[(Self::Open, Self::Completed), (Self::Open, Self::Cancelled)];
 }
 
 choice! {
@@ -248,8 +249,11 @@ impl Order {
                 total: money(line.total),
             })
             .collect();
-        let allowed_actions =
-            if row.status == OrderStatus::Open { vec![OrderAction::Cancel] } else { Vec::new() };
+        let allowed_actions = if row.status == OrderStatus::Open {
+            vec![OrderAction::Cancel]
+        } else {
+            Vec::new()
+        };
         Self {
             id: row.id,
             number: row.number,
@@ -294,7 +298,10 @@ mod tests {
             for to in OrderStatus::ALL {
                 let allowed = matches!(
                     (from, to),
-                    (OrderStatus::Open, OrderStatus::Completed | OrderStatus::Cancelled)
+                    (
+                        OrderStatus::Open,
+                        OrderStatus::Completed | OrderStatus::Cancelled
+                    )
                 );
                 assert_eq!(from.check(*to).is_ok(), allowed, "{from} to {to}");
             }

@@ -13,7 +13,10 @@ pub fn scattered() -> Result<String> {
     let mut random = [0_u8; 7];
     getrandom::fill(&mut random).map_err(|e| crate::kernel::Error::internal(e.to_string()))?;
     let digits = random.map(|byte| byte % 32);
-    let mut number: String = digits.iter().map(|d| char::from(ALPHABET[usize::from(*d)])).collect();
+    let mut number: String = digits
+        .iter()
+        .map(|d| char::from(ALPHABET[usize::from(*d)]))
+        .collect();
     number.push(char::from(ALPHABET[usize::from(check(&digits))]));
     Ok(number)
 }
@@ -32,21 +35,25 @@ fn check(digits: &[u8]) -> u8 {
     ((32 - sum % 32) % 32).to_le_bytes()[0]
 }
 
-/// Whether a number is one that [`scattered`] could have made: for whoever types one in.
-pub fn is_valid(number: &str) -> bool {
-    let digits: Option<Vec<u8>> = number
-        .bytes()
-        .map(|b| ALPHABET.iter().position(|&a| a == b).and_then(|p| u8::try_from(p).ok()))
-        .collect();
-    match digits.as_deref().and_then(<[u8]>::split_last) {
-        Some((last, rest)) => rest.len() == 7 && check(rest) == *last,
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_valid(number: &str) -> bool {
+        let digits: Option<Vec<u8>> = number
+            .bytes()
+            .map(|b| {
+                ALPHABET
+                    .iter()
+                    .position(|&a| a == b)
+                    .and_then(|p| u8::try_from(p).ok())
+            })
+            .collect();
+        match digits.as_deref().and_then(<[u8]>::split_last) {
+            Some((last, rest)) => rest.len() == 7 && check(rest) == *last,
+            None => false,
+        }
+    }
 
     #[test]
     fn a_wrong_character_is_noticed() {

@@ -13,11 +13,19 @@ impl Query for GetOrder {
 
 impl Query for ListOrders {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Order>> {
-        let page = PageRequest::new(&tx.app().cursors, "orders", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "orders",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list(tx, self, &page)?;
         page.page(
             rows,
-            |order| Position { key: SortKey::Id, id: order.id.uuid() },
+            |order| Position {
+                key: SortKey::Id,
+                id: order.id.uuid(),
+            },
             |rows| queries::complete(tx, rows),
         )
     }

@@ -9,7 +9,9 @@ use crate::domain::channels;
 use crate::domain::inventory::Pick;
 use crate::domain::payments;
 use crate::kernel::column::{Doc, Id, Ts};
-use crate::kernel::ids::{CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, PaymentId, VariantId};
+use crate::kernel::ids::{
+    CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, PaymentId, VariantId,
+};
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::schema::orders;
@@ -17,13 +19,16 @@ use crate::{on, params};
 
 /// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
 fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
-    let row: Option<OrderRow> =
-        on!(tx.conn, |c| orders::table.find(id).select(OrderRow::as_select()).first(c).optional())?;
+    let row: Option<OrderRow> = on!(tx.conn, |c| orders::table
+        .find(id)
+        .select(OrderRow::as_select())
+        .first(c)
+        .optional())?;
     let row = row.ok_or_else(|| Error::not_found("order"))?;
     if let Caller::Storefront { channel, .. } = tx.actor().caller {
         let token = tx.actor().cart_token.map(|hash| hash.to_vec());
         let owned = tx.conn.rows::<BigInt, i64>(
-            "SELECT 1 FROM carts WHERE id = ? AND channel_id = ? AND token_hash = ?",
+            "SELECT CAST(1 AS bigint) FROM carts WHERE id = ? AND channel_id = ? AND token_hash = ?",
             params![row.cart_id, channel, token],
         )?;
         if owned.is_empty() {
@@ -59,8 +64,11 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
 
 pub fn list(tx: &mut Tx<'_>, wishes: &ListOrders, page: &PageRequest) -> Result<Vec<OrderRow>> {
     Ok(on!(tx.conn, |c| {
-        let mut query =
-            orders::table.order(orders::id.desc()).limit(page.fetch()).select(OrderRow::as_select()).into_boxed();
+        let mut query = orders::table
+            .order(orders::id.desc())
+            .limit(page.fetch())
+            .select(OrderRow::as_select())
+            .into_boxed();
         if let Some(channel) = wishes.channel_id {
             query = query.filter(orders::channel_id.eq(channel));
         }
@@ -98,14 +106,19 @@ pub fn lock(tx: &mut Tx<'_>, id: OrderId, expected: Option<i64>) -> Result<Order
     let now = tx.now;
     let row: Option<OrderRow> = on!(tx.conn, |c| {
         diesel::update(orders::table.find(id))
-            .set((orders::version.eq(orders::version + 1), orders::updated_at.eq(now)))
+            .set((
+                orders::version.eq(orders::version + 1),
+                orders::updated_at.eq(now),
+            ))
             .returning(OrderRow::as_returning())
             .get_result(c)
             .optional()
     })?;
     let row = row.ok_or_else(|| Error::not_found("order"))?;
     match expected {
-        Some(expected) if expected != row.version - 1 => Err(Error::version_conflict(row.version - 1)),
+        Some(expected) if expected != row.version - 1 => {
+            Err(Error::version_conflict(row.version - 1))
+        }
         _ => Ok(row),
     }
 }
@@ -119,14 +132,32 @@ fn lines_of_many(
     tx: &mut Tx<'_>,
     ids: &[OrderId],
 ) -> Result<std::collections::HashMap<OrderId, Vec<OrderLineRow>>> {
-    type Row = (Id, Id, BigInt, Text, diesel::sql_types::Nullable<Id>, Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt, Doc, BigInt, BigInt, BigInt);
+    type Row = (
+        Id,
+        Id,
+        BigInt,
+        Text,
+        diesel::sql_types::Nullable<Id>,
+        Text,
+        Text,
+        BigInt,
+        BigInt,
+        BigInt,
+        BigInt,
+        BigInt,
+        Doc,
+        BigInt,
+        BigInt,
+        BigInt,
+    );
     let rows = tx.conn.rows::<Row, OrderLineRow>(
         "SELECT l.id, l.order_id, l.position, l.kind, l.variant_id, l.sku, l.title, l.quantity, l.unit_price, l.subtotal,
                 l.discount, l.net, l.taxes, l.tax, l.total, l.quantity_cancelled
          FROM ? AS x JOIN order_lines l ON l.order_id = x.id ORDER BY l.order_id, l.position",
         params![Batch::ids(ids.iter().map(|id| id.uuid()))],
     )?;
-    let mut lines: std::collections::HashMap<OrderId, Vec<OrderLineRow>> = std::collections::HashMap::new();
+    let mut lines: std::collections::HashMap<OrderId, Vec<OrderLineRow>> =
+        std::collections::HashMap::new();
     for row in rows {
         lines.entry(row.order_id).or_default().push(row);
     }
@@ -137,20 +168,37 @@ fn lines_of_many(
 /// and only until the commit. One statement on PostgreSQL, two on SQLite, where nobody else could hold the lock.
 pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result<()> {
     if !sequential {
-        let inserted = on!(tx.conn, |c| diesel::insert_into(orders::table).values(&*order).execute(c));
-        return inserted.map(drop).map_err(|error| match Error::from(error) {
-            // Drawn before, or placed before: run again and see.
-            error if error.code == Code::AlreadyExists => Error { retry: true, ..error },
-            error => error,
-        });
+        let inserted = on!(tx.conn, |c| diesel::insert_into(orders::table)
+            .values(&*order)
+            .execute(c));
+        return inserted
+            .map(drop)
+            .map_err(|error| match Error::from(error) {
+                // Drawn before, or placed before: run again and see.
+                error if error.code == Code::AlreadyExists => Error {
+                    retry: true,
+                    ..error
+                },
+                error => error,
+            });
     }
     let (with, number) = if tx.conn.is_postgres() {
         let take = channels::next_number_statement();
-        (format!("WITH n AS ({take} RETURNING next_number - 1 AS number) "), order.channel_id.into())
+        (
+            format!("WITH n AS ({take} RETURNING next_number - 1 AS number) "),
+            order.channel_id.into(),
+        )
     } else {
-        (String::new(), Param::from(channels::take_order_number(tx, order.channel_id)?))
+        (
+            String::new(),
+            Param::from(channels::take_order_number(tx, order.channel_id)?),
+        )
     };
-    let from = if with.is_empty() { "(SELECT ? AS number) AS n" } else { "n" };
+    let from = if with.is_empty() {
+        "(SELECT ? AS number) AS n"
+    } else {
+        "n"
+    };
     let text = format!(
         "{with}INSERT INTO orders (id, number, channel_id, cart_id, checkout_id, status, source, reference, email,
              shipping_address, billing_address, shipping_method, placed_by, currency, prices_include_tax, rounding, tax_per,
@@ -174,9 +222,18 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         order.source,
         order.reference.as_deref(),
         order.email.as_str(),
-        doc(order.shipping_address.is_some(), Param::doc(&order.shipping_address)),
-        doc(order.billing_address.is_some(), Param::doc(&order.billing_address)),
-        doc(order.shipping_method.is_some(), Param::doc(&order.shipping_method)),
+        doc(
+            order.shipping_address.is_some(),
+            Param::doc(&order.shipping_address)
+        ),
+        doc(
+            order.billing_address.is_some(),
+            Param::doc(&order.billing_address)
+        ),
+        doc(
+            order.shipping_method.is_some(),
+            Param::doc(&order.shipping_method)
+        ),
         order.placed_by.as_str(),
         order.currency.as_str(),
         order.prices_include_tax,
@@ -195,7 +252,10 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         params.push(number);
     }
     let rows = tx.conn.rows::<Text, String>(&text, params)?;
-    order.number = rows.into_iter().next().ok_or_else(|| Error::internal("no order counter"))?;
+    order.number = rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::internal("no order counter"))?;
     Ok(())
 }
 
@@ -265,9 +325,19 @@ pub fn insert_allocations(tx: &mut Tx<'_>, allocations: &[Allocation]) -> Result
         return Ok(());
     }
     let batch = Batch::new(
-        &[("line_id", Kind::Id), ("variant_id", Kind::Id), ("location_id", Kind::Id), ("quantity", Kind::Int)],
+        &[
+            ("line_id", Kind::Id),
+            ("variant_id", Kind::Id),
+            ("location_id", Kind::Id),
+            ("quantity", Kind::Int),
+        ],
         allocations.iter().map(|a| {
-            [a.line_id.into(), a.pick.variant_id.into(), a.pick.location_id.into(), a.pick.quantity.into()]
+            [
+                a.line_id.into(),
+                a.pick.variant_id.into(),
+                a.pick.location_id.into(),
+                a.pick.quantity.into(),
+            ]
         }),
     );
     tx.conn.execute(
@@ -280,17 +350,23 @@ pub fn insert_allocations(tx: &mut Tx<'_>, allocations: &[Allocation]) -> Result
 
 /// What is allocated to an order's lines.
 pub fn allocations_of(tx: &mut Tx<'_>, order: OrderId) -> Result<Vec<Allocation>> {
-    let rows = tx.conn.rows::<(Id, Id, Id, BigInt), (OrderLineId, VariantId, LocationId, i64)>(
-        "SELECT a.order_line_id, a.variant_id, a.location_id, a.quantity
+    let rows = tx
+        .conn
+        .rows::<(Id, Id, Id, BigInt), (OrderLineId, VariantId, LocationId, i64)>(
+            "SELECT a.order_line_id, a.variant_id, a.location_id, a.quantity
          FROM order_allocations a JOIN order_lines l ON l.id = a.order_line_id
          WHERE l.order_id = ? AND a.quantity > 0 ORDER BY a.order_line_id, a.location_id",
-        params![order],
-    )?;
+            params![order],
+        )?;
     Ok(rows
         .into_iter()
         .map(|(line_id, variant_id, location_id, quantity)| Allocation {
             line_id,
-            pick: Pick { variant_id, location_id, quantity },
+            pick: Pick {
+                variant_id,
+                location_id,
+                quantity,
+            },
         })
         .collect())
 }
@@ -301,8 +377,18 @@ pub fn take_back(tx: &mut Tx<'_>, taken: &[Allocation]) -> Result<()> {
         return Ok(());
     }
     let batch = Batch::new(
-        &[("line_id", Kind::Id), ("location_id", Kind::Id), ("quantity", Kind::Int)],
-        taken.iter().map(|a| [a.line_id.into(), a.pick.location_id.into(), a.pick.quantity.into()]),
+        &[
+            ("line_id", Kind::Id),
+            ("location_id", Kind::Id),
+            ("quantity", Kind::Int),
+        ],
+        taken.iter().map(|a| {
+            [
+                a.line_id.into(),
+                a.pick.location_id.into(),
+                a.pick.quantity.into(),
+            ]
+        }),
     );
     tx.conn.execute(
         "UPDATE order_allocations SET quantity = order_allocations.quantity - x.quantity FROM ? AS x
@@ -321,7 +407,12 @@ pub struct Given {
 }
 
 /// Writes a cancellation: quantities of lines, and the order's sum and status. Two statements.
-pub fn cancel_lines(tx: &mut Tx<'_>, order: &mut OrderRow, shares: &[super::Share], given: &Given) -> Result<()> {
+pub fn cancel_lines(
+    tx: &mut Tx<'_>,
+    order: &mut OrderRow,
+    shares: &[super::Share],
+    given: &Given,
+) -> Result<()> {
     let batch = Batch::new(
         &[("id", Kind::Id), ("quantity", Kind::Int)],
         shares.iter().map(|s| [s.line_id.into(), s.quantity.into()]),
@@ -348,7 +439,12 @@ pub fn cancel_lines(tx: &mut Tx<'_>, order: &mut OrderRow, shares: &[super::Shar
 }
 
 /// Writes an entry of the timeline.
-pub fn note(tx: &mut Tx<'_>, order: OrderId, kind: &str, data: &impl serde::Serialize) -> Result<()> {
+pub fn note(
+    tx: &mut Tx<'_>,
+    order: OrderId,
+    kind: &str,
+    data: &impl serde::Serialize,
+) -> Result<()> {
     let (now, actor) = (tx.now, tx.actor().name());
     tx.conn.execute(
         "INSERT INTO order_events (id, order_id, kind, data, actor, created_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -374,18 +470,24 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
         "SELECT id, kind, data, actor, created_at FROM order_events WHERE order_id = ? ORDER BY id",
         params![id],
     )?;
-    entries.extend(rows.into_iter().map(|(id, kind, data, actor, at)| TimelineEntry {
-        id: Some(id),
-        kind,
-        data: data.0,
-        actor: staff.then_some(actor),
-        at,
-    }));
+    entries.extend(
+        rows.into_iter()
+            .map(|(id, kind, data, actor, at)| TimelineEntry {
+                id: Some(id),
+                kind,
+                data: data.0,
+                actor: staff.then_some(actor),
+                at,
+            }),
+    );
     Ok(OrderTimeline { entries })
 }
 
 /// Of a checkout's payments, the one its order was placed with.
 pub fn payment_of(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Option<PaymentId>> {
-    let rows = tx.conn.rows::<Id, PaymentId>("SELECT payment_id FROM checkouts WHERE id = ?", params![checkout])?;
+    let rows = tx.conn.rows::<Id, PaymentId>(
+        "SELECT payment_id FROM checkouts WHERE id = ?",
+        params![checkout],
+    )?;
     Ok(rows.into_iter().next())
 }

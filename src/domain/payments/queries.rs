@@ -15,13 +15,19 @@ use crate::{on, params};
 
 /// Records an intent.
 pub fn insert(tx: &mut Tx<'_>, payment: &PaymentRow) -> Result<()> {
-    on!(tx.conn, |c| diesel::insert_into(payments::table).values(payment).execute(c))?;
+    on!(tx.conn, |c| diesel::insert_into(payments::table)
+        .values(payment)
+        .execute(c))?;
     Ok(())
 }
 
 /// Finds a payment with its events: two statements.
 pub fn find(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<(PaymentRow, Vec<PaymentEvent>)>> {
-    let row = on!(tx.conn, |c| payments::table.find(id).select(PaymentRow::as_select()).first(c).optional())?;
+    let row = on!(tx.conn, |c| payments::table
+        .find(id)
+        .select(PaymentRow::as_select())
+        .first(c)
+        .optional())?;
     let Some(row) = row else { return Ok(None) };
     let events = tx.conn.rows::<(Text, BigInt), PaymentEvent>(
         "SELECT kind, amount FROM payment_events WHERE payment_id = ? ORDER BY sequence",
@@ -52,7 +58,10 @@ pub fn record(
 /// Says when somebody must ask what became of a payment; never, where nothing is said.
 pub fn check_later(tx: &mut Tx<'_>, payment: PaymentId, after: Option<Duration>) -> Result<()> {
     let at = after.map(|after| tx.now.plus(after));
-    tx.conn.execute("UPDATE payments SET next_check_at = ? WHERE id = ?", params![at, payment])?;
+    tx.conn.execute(
+        "UPDATE payments SET next_check_at = ? WHERE id = ?",
+        params![at, payment],
+    )?;
     Ok(())
 }
 
@@ -65,7 +74,17 @@ pub fn due(tx: &mut Tx<'_>) -> Result<Vec<(PaymentId, CheckoutId)>> {
     )
 }
 
-type Joined = (CheckoutId, PaymentId, String, String, Currency, i64, Timestamp, Option<PaymentEventKind>, Option<i64>);
+type Joined = (
+    CheckoutId,
+    PaymentId,
+    String,
+    String,
+    Currency,
+    i64,
+    Timestamp,
+    Option<PaymentEventKind>,
+    Option<i64>,
+);
 
 /// The payment that each of these checkouts was placed with, as clients see it: one statement for any number.
 pub fn of_checkouts(
@@ -94,7 +113,13 @@ pub fn of_checkouts(
             };
             (row, Vec::new())
         });
-        events.extend(kind.zip(happened).map(|(kind, amount)| PaymentEvent { kind, amount }));
+        events.extend(
+            kind.zip(happened)
+                .map(|(kind, amount)| PaymentEvent { kind, amount }),
+        );
     }
-    Ok(found.into_iter().map(|(id, (row, events))| (id, Standing::of(&events).into_payment(row))).collect())
+    Ok(found
+        .into_iter()
+        .map(|(id, (row, events))| (id, Standing::of(&events).into_payment(row)))
+        .collect())
 }

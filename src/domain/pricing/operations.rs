@@ -12,7 +12,12 @@ pub const MAX_PRICE: i64 = 1_000_000_000_000;
 
 impl Query for ListPrices {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Price>> {
-        let page = PageRequest::new(&tx.app().cursors, "prices", self.first, self.after.as_deref())?;
+        let page = PageRequest::new(
+            &tx.app().cursors,
+            "prices",
+            self.first,
+            self.after.as_deref(),
+        )?;
         let rows = queries::list(tx, self.variant_id, self.channel_id, &page)?;
         page.page(
             rows,
@@ -33,9 +38,14 @@ impl Mutation for SetPrices {
         for (i, price) in self.prices.iter().enumerate() {
             let at = format!("/prices/{i}");
             let channel = Channels::get(tx, price.channel_id).map_err(|_| {
-                Error::invalid(format!("{at}/channelId"), "unknown_channel", "There is no such channel.")
+                Error::invalid(
+                    format!("{at}/channelId"),
+                    "unknown_channel",
+                    "There is no such channel.",
+                )
             })?;
-            let currency = channel.currency_or_default(price.currency, &format!("{at}/currency"))?;
+            let currency =
+                channel.currency_or_default(price.currency, &format!("{at}/currency"))?;
             let amount = match price.amount {
                 Patch::Value(amount) => amount,
                 Patch::Null => {
@@ -43,7 +53,12 @@ impl Mutation for SetPrices {
                     continue;
                 }
                 Patch::Undefined => {
-                    checks.that(false, format!("{at}/amount"), "required", "Give an amount, or null.");
+                    checks.that(
+                        false,
+                        format!("{at}/amount"),
+                        "required",
+                        "Give an amount, or null.",
+                    );
                     continue;
                 }
             };
@@ -62,24 +77,34 @@ impl Mutation for SetPrices {
         let known = queries::known_variants(tx, &variants)?;
         for (i, variant) in variants.iter().enumerate() {
             let pointer = format!("/prices/{i}/variantId");
-            checks.that(known.contains(variant), pointer, "unknown_variant", "There is no such variant.");
+            checks.that(
+                known.contains(variant),
+                pointer,
+                "unknown_variant",
+                "There is no such variant.",
+            );
         }
         checks.done()?;
         let removed = queries::remove(tx, &removed)?;
         queries::upsert(tx, &set)?;
         tx.changed().variants.extend(variants);
-        Ok(PricesSet { set: count(set.len()), removed: count(removed) })
+        Ok(PricesSet {
+            set: count(set.len()),
+            removed: count(removed),
+        })
     }
 }
 
 /// Complains about a price that cannot be.
 pub fn check_price(checks: &mut Checks, at: &str, amount: i64, compare_at: Option<i64>) {
-    checks.range(format!("{at}/amount"), amount, 0, MAX_PRICE).that(
-        compare_at.is_none_or(|c| c > amount && c <= MAX_PRICE),
-        format!("{at}/compareAtAmount"),
-        "not_higher",
-        "The price to compare with must be higher than the price.",
-    );
+    checks
+        .range(format!("{at}/amount"), amount, 0, MAX_PRICE)
+        .that(
+            compare_at.is_none_or(|c| c > amount && c <= MAX_PRICE),
+            format!("{at}/compareAtAmount"),
+            "not_higher",
+            "The price to compare with must be higher than the price.",
+        );
 }
 
 fn count(n: usize) -> i64 {

@@ -16,10 +16,15 @@ use crate::{on, params};
 /// A price to be written.
 #[derive(Clone, Debug)]
 pub struct PriceRow {
+    /// The variant.
     pub variant_id: VariantId,
+    /// The channel.
     pub channel_id: ChannelId,
+    /// The currency.
     pub currency: Currency,
+    /// Minor units.
     pub amount: i64,
+    /// The higher price it is compared to.
     pub compare_at: Option<i64>,
 }
 
@@ -44,28 +49,36 @@ pub fn list(
         }
         if let Some((after, channel, currency)) = page.after.as_ref().and_then(|a| {
             let (channel, currency) = a.key.text()?.split_at_checked(30)?;
-            Some((VariantId::from_uuid(a.id), channel.parse::<ChannelId>().ok()?, currency.to_owned()))
+            Some((
+                VariantId::from_uuid(a.id),
+                channel.parse::<ChannelId>().ok()?,
+                currency.to_owned(),
+            ))
         }) {
             query = query.filter(
-                prices::variant_id.gt(after).or(prices::variant_id.eq(after).and(
-                    prices::channel_id
-                        .gt(channel)
-                        .or(prices::channel_id.eq(channel).and(prices::currency.gt(currency))),
-                )),
+                prices::variant_id
+                    .gt(after)
+                    .or(prices::variant_id.eq(after).and(
+                        prices::channel_id.gt(channel).or(prices::channel_id
+                            .eq(channel)
+                            .and(prices::currency.gt(currency))),
+                    )),
             );
         }
         query.load(c)
     })?;
     Ok(rows
         .into_iter()
-        .map(|(variant_id, channel_id, currency, amount, compare_at, updated_at)| Price {
-            variant_id,
-            channel_id,
-            currency,
-            amount: Minor(amount),
-            compare_at_amount: compare_at.map(Minor),
-            updated_at,
-        })
+        .map(
+            |(variant_id, channel_id, currency, amount, compare_at, updated_at)| Price {
+                variant_id,
+                channel_id,
+                currency,
+                amount: Minor(amount),
+                compare_at_amount: compare_at.map(Minor),
+                updated_at,
+            },
+        )
         .collect())
 }
 
@@ -119,8 +132,13 @@ pub fn remove(tx: &mut Tx<'_>, keys: &[(VariantId, ChannelId, Currency)]) -> Res
         return Ok(0);
     }
     let batch = Batch::new(
-        &[("variant_id", Kind::Id), ("channel_id", Kind::Id), ("currency", Kind::Text)],
-        keys.iter().map(|(v, c, currency)| [(*v).into(), (*c).into(), currency.as_str().into()]),
+        &[
+            ("variant_id", Kind::Id),
+            ("channel_id", Kind::Id),
+            ("currency", Kind::Text),
+        ],
+        keys.iter()
+            .map(|(v, c, currency)| [(*v).into(), (*c).into(), currency.as_str().into()]),
     );
     let rows = tx.conn.rows::<Text, String>(
         "DELETE FROM prices WHERE EXISTS (SELECT 1 FROM ? AS x WHERE x.variant_id = prices.variant_id

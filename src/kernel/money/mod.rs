@@ -28,8 +28,8 @@ pub use lines::{
 };
 pub use rate::Rate;
 pub use rounding::{Rounding, divide};
-pub use wire::Minor;
 pub use spread::{cumulative_share, share_of, spread};
+pub use wire::Minor;
 
 /// An amount of money in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -12,7 +12,20 @@ use serde::{Deserialize, Serialize};
 use super::MoneyError;
 
 /// What becomes of exactly half a minor unit. Everything else goes to the nearest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow, async_graphql::Enum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+    async_graphql::Enum,
+)]
 #[graphql(rename_items = "snake_case")]
 #[diesel(sql_type = diesel::sql_types::Text)]
 #[serde(rename_all = "snake_case")]

@@ -2,10 +2,10 @@
 
 use async_graphql::{InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
 use serde::{Deserialize, Serialize};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 
 use super::{Currency, Money, Rate, Rounding, TaxPer};
 
@@ -78,7 +78,11 @@ impl ComposeSchema for Rate {
     }
 }
 impl ToSchema for Rate {}
-crate::graphql_text!(Rate, "Percent", "An exact percentage of at most four decimals, as a text.");
+crate::graphql_text!(
+    Rate,
+    "Percent",
+    "An exact percentage of at most four decimals, as a text."
+);
 
 crate::wire_choice!(Rounding { HalfUp = "half_up", HalfEven = "half_even", HalfDown = "half_down" });
 crate::wire_choice!(TaxPer { Line = "line", Unit = "unit" });
