@@ -16,6 +16,7 @@ pub mod auth;
 pub mod config;
 pub mod context;
 pub mod db;
+pub mod doctor;
 pub mod domain;
 pub mod jobs;
 pub mod kernel;

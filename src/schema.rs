@@ -472,6 +472,7 @@ diesel::table! {
     orders (id) {
         id -> Id,
         number -> Text,
+        sequence -> Nullable<BigInt>,
         channel_id -> Id,
         cart_id -> Id,
         checkout_id -> Id,

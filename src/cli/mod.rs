@@ -1,6 +1,7 @@
 //! What `mercer` can be told to do. Every command reads the same settings and ends with a sentence about what came of it.
 
 mod api_key;
+mod doctor;
 mod schema;
 mod serve;
 
@@ -56,6 +57,10 @@ enum Command {
     /// Create, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::ApiKey),
+    /// Check that everything holds that must always hold, and say what is off
+    ///
+    /// Only reads, and may run while the shop is open. Ends with a failure when something is off.
+    Doctor,
     /// Print the effective settings, secrets masked
     Config,
 }
@@ -81,6 +86,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Migrate => migrate(&config()?),
         Command::Schema(schema) => schema.run(),
         Command::ApiKey(command) => command.run(config()?),
+        Command::Doctor => doctor::run(&config()?),
         Command::Config => {
             print!("{}", config()?.print());
             Ok(())

@@ -18,9 +18,11 @@ CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status IN ('open
 CREATE INDEX checkouts_by_cart ON checkouts (cart_id);
 CREATE INDEX checkouts_by_expiry ON checkouts (expires_at) WHERE status = 'open';
 
+-- sequence: the number without its prefix, where the channel numbers without gaps.
 CREATE TABLE orders (
     id uuid PRIMARY KEY,
     number text NOT NULL,
+    sequence bigint,
     channel_id uuid NOT NULL REFERENCES channels (id),
     cart_id uuid NOT NULL UNIQUE REFERENCES carts (id),
     checkout_id uuid NOT NULL UNIQUE REFERENCES checkouts (id),
@@ -48,6 +50,7 @@ CREATE TABLE orders (
     updated_at timestamptz NOT NULL,
     cancelled_at timestamptz,
     UNIQUE (channel_id, number),
+    UNIQUE (channel_id, sequence),
     CHECK (cancelled_total BETWEEN 0 AND grand_total)
 );
 CREATE INDEX orders_by_reference ON orders (reference);

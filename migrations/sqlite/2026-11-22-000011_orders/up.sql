@@ -18,9 +18,11 @@ CREATE UNIQUE INDEX checkouts_open ON checkouts (cart_id) WHERE status IN ('open
 CREATE INDEX checkouts_by_cart ON checkouts (cart_id);
 CREATE INDEX checkouts_by_expiry ON checkouts (expires_at) WHERE status = 'open';
 
+-- sequence: the number without its prefix, where the channel numbers without gaps.
 CREATE TABLE orders (
     id BLOB PRIMARY KEY,
     number TEXT NOT NULL,
+    sequence INTEGER,
     channel_id BLOB NOT NULL REFERENCES channels (id),
     cart_id BLOB NOT NULL UNIQUE REFERENCES carts (id),
     checkout_id BLOB NOT NULL UNIQUE REFERENCES checkouts (id),
@@ -48,6 +50,7 @@ CREATE TABLE orders (
     updated_at INTEGER NOT NULL,
     cancelled_at INTEGER,
     UNIQUE (channel_id, number),
+    UNIQUE (channel_id, sequence),
     CHECK (cancelled_total BETWEEN 0 AND grand_total)
 ) STRICT;
 CREATE INDEX orders_by_reference ON orders (reference);

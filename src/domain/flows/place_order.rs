@@ -395,6 +395,7 @@ fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -
     let mut order = OrderRow {
         id,
         number,
+        sequence: None,
         channel_id: cart.channel_id,
         cart_id: cart.id,
         checkout_id: checkout.id,

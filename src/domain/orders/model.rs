@@ -55,6 +55,7 @@ choice! {
 pub struct OrderRow {
     pub id: OrderId,
     pub number: String,
+    pub sequence: Option<i64>,
     pub channel_id: ChannelId,
     pub cart_id: CartId,
     pub checkout_id: CheckoutId,

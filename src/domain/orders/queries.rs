@@ -200,11 +200,11 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         "n"
     };
     let text = format!(
-        "{with}INSERT INTO orders (id, number, channel_id, cart_id, checkout_id, status, source, reference, email,
+        "{with}INSERT INTO orders (id, number, sequence, channel_id, cart_id, checkout_id, status, source, reference, email,
              shipping_address, billing_address, shipping_method, placed_by, currency, prices_include_tax, rounding, tax_per,
              goods_total, discount_total, shipping_total, tax_total, grand_total, cancelled_total, metadata, version,
              placed_at, updated_at)
-         SELECT ?, ? || n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ? FROM {from}
+         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ? FROM {from}
          RETURNING number"
     );
     let doc = |present: bool, value: Param| if present { value } else { Param::NoDoc };

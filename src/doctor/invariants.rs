@@ -1,0 +1,178 @@
+//! The list of invariants.
+
+/// Something that must always hold.
+#[derive(Debug)]
+pub struct Invariant {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub says: &'static str,
+    /// Selects the rows that break it, each as one text.
+    pub(super) sql: &'static str,
+}
+
+/// Everything that must always hold.
+pub const INVARIANTS: &[Invariant] = &[
+    Invariant {
+        name: "stock follows from the ledger",
+        says: "on hand, held and allocated are the sums of a level's movements",
+        sql: "SELECT 'variant ' || id(l.variant_id) || ' at ' || id(l.location_id) || ': level '
+                  || l.on_hand || '/' || l.held || '/' || l.allocated || ', ledger '
+                  || COALESCE(m.on_hand, 0) || '/' || COALESCE(m.held, 0) || '/' || COALESCE(m.allocated, 0)
+              FROM stock_levels l LEFT JOIN (
+                  SELECT variant_id, location_id, sum(on_hand) AS on_hand, sum(held) AS held, sum(allocated) AS allocated
+                  FROM stock_movements GROUP BY variant_id, location_id) m
+              ON m.variant_id = l.variant_id AND m.location_id = l.location_id
+              WHERE l.on_hand <> COALESCE(m.on_hand, 0) OR l.held <> COALESCE(m.held, 0)
+                  OR l.allocated <> COALESCE(m.allocated, 0)",
+    },
+    Invariant {
+        name: "nothing is oversold",
+        says: "what is promised never exceeds what is on hand and may be ordered back, and nothing is negative",
+        sql: "SELECT 'variant ' || id(variant_id) || ' at ' || id(location_id) || ': ' || held || ' held and '
+                  || allocated || ' allocated of ' || on_hand || ' and ' || backorderable
+              FROM stock_levels
+              WHERE held + allocated > on_hand + backorderable OR on_hand < 0 OR held < 0 OR allocated < 0",
+    },
+    Invariant {
+        name: "held stock belongs to checkouts",
+        says: "what a level has held is the sum of its holds",
+        sql: "SELECT 'variant ' || id(l.variant_id) || ' at ' || id(l.location_id) || ': ' || l.held || ' held, holds of '
+                  || COALESCE(h.quantity, 0)
+              FROM stock_levels l LEFT JOIN (
+                  SELECT variant_id, location_id, sum(quantity) AS quantity FROM stock_holds
+                  GROUP BY variant_id, location_id) h
+              ON h.variant_id = l.variant_id AND h.location_id = l.location_id
+              WHERE l.held <> COALESCE(h.quantity, 0)",
+    },
+    Invariant {
+        name: "every hold has a live checkout",
+        says: "a hold's cart has a checkout that is open or being paid",
+        sql: "SELECT 'hold ' || id(h.id) || ' of cart ' || id(h.reference) FROM stock_holds h
+              WHERE NOT EXISTS (SELECT 1 FROM checkouts k WHERE k.cart_id = h.reference AND k.status IN ('open', 'paying'))",
+    },
+    Invariant {
+        name: "allocated stock belongs to orders",
+        says: "what a level has allocated is the sum of its orders' allocations",
+        sql: "SELECT 'variant ' || id(l.variant_id) || ' at ' || id(l.location_id) || ': ' || l.allocated
+                  || ' allocated, orders have ' || COALESCE(a.quantity, 0)
+              FROM stock_levels l LEFT JOIN (
+                  SELECT variant_id, location_id, sum(quantity) AS quantity FROM order_allocations
+                  GROUP BY variant_id, location_id) a
+              ON a.variant_id = l.variant_id AND a.location_id = l.location_id
+              WHERE l.allocated <> COALESCE(a.quantity, 0)",
+    },
+    Invariant {
+        name: "totals are sums of lines",
+        says: "an order's totals are the sums of its stored lines",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || '): total ' || o.grand_total || ', lines '
+                  || COALESCE(l.total, 0)
+              FROM orders o LEFT JOIN (
+                  SELECT order_id, sum(total) AS total, sum(tax) AS tax, sum(discount) AS discount,
+                      sum(CASE WHEN kind = 'goods' THEN subtotal ELSE 0 END) AS goods,
+                      sum(CASE WHEN kind = 'shipping' THEN subtotal ELSE 0 END) AS shipping
+                  FROM order_lines GROUP BY order_id) l ON l.order_id = o.id
+              WHERE o.grand_total <> COALESCE(l.total, 0) OR o.tax_total <> COALESCE(l.tax, 0)
+                  OR o.discount_total <> COALESCE(l.discount, 0) OR o.goods_total <> COALESCE(l.goods, 0)
+                  OR o.shipping_total <> COALESCE(l.shipping, 0)",
+    },
+    Invariant {
+        name: "a line's parts are its whole",
+        says: "a line's total is its net and its tax, and it is allocated what is not called off",
+        sql: "SELECT 'line ' || id(l.id) || ' of order ' || id(l.order_id) FROM order_lines l
+              WHERE l.total <> l.net + l.tax OR l.quantity_cancelled > l.quantity
+                  OR (EXISTS (SELECT 1 FROM order_allocations a WHERE a.order_line_id = l.id)
+                      AND l.quantity - l.quantity_cancelled <>
+                          (SELECT sum(a.quantity) FROM order_allocations a WHERE a.order_line_id = l.id))",
+    },
+    Invariant {
+        name: "one order a cart",
+        says: "a cart is `ordered` if and only if there is one order of it, and so is the order's checkout",
+        sql: "SELECT 'cart ' || id(c.id) || ' is ' || c.status FROM carts c LEFT JOIN orders o ON o.cart_id = c.id
+              WHERE (c.status = 'ordered') <> (o.id IS NOT NULL)
+              UNION ALL
+              SELECT 'checkout ' || id(k.id) || ' is ' || k.status
+              FROM checkouts k LEFT JOIN orders o ON o.checkout_id = k.id
+              WHERE (k.status = 'ordered') <> (o.id IS NOT NULL)",
+    },
+    Invariant {
+        name: "an order is in its cart's currency",
+        says: "cart, checkout, payment and order have one currency and one total",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
+              JOIN carts c ON c.id = o.cart_id JOIN checkouts k ON k.id = o.checkout_id
+              JOIN payments p ON p.id = k.payment_id
+              WHERE o.currency <> c.currency OR o.currency <> k.currency OR o.currency <> p.currency
+                  OR o.grand_total <> k.total OR o.grand_total <> p.amount",
+    },
+    Invariant {
+        name: "every order is paid or will be",
+        says: "an order's payment is authorised, awaited or charged with the order's total",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
+              JOIN checkouts k ON k.id = o.checkout_id
+              WHERE o.grand_total <> (SELECT COALESCE(max(e.amount), -1) FROM payment_events e
+                  WHERE e.payment_id = k.payment_id
+                    AND e.kind IN ('authorization_success', 'awaited', 'charge_success'))",
+    },
+    Invariant {
+        name: "no more goes back than was promised",
+        says: "what was let go and refunded is what was called off, and never more than was authorised",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || '): called off ' || o.cancelled_total || ', given back '
+                  || COALESCE(e.amount, 0)
+              FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN (
+                  SELECT payment_id, sum(amount) AS amount FROM payment_events
+                  WHERE kind IN ('cancel_success', 'refund_success') GROUP BY payment_id) e
+              ON e.payment_id = k.payment_id
+              WHERE o.cancelled_total <> COALESCE(e.amount, 0) OR o.cancelled_total > o.grand_total",
+    },
+    Invariant {
+        name: "a cancelled order is cancelled whole",
+        says: "an order is `cancelled` if and only if nothing of any line is left",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ') is ' || o.status FROM orders o
+              WHERE (o.status = 'cancelled') <> NOT EXISTS (
+                  SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.quantity_cancelled < l.quantity)",
+    },
+    Invariant {
+        name: "order numbers have no gaps",
+        says: "a channel's sequential numbers are 1 to the counter's last, each once",
+        sql: "SELECT 'channel ' || id(c.channel_id) || ': the counter is at ' || c.next_number || ', there are '
+                  || count(o.sequence) || ' numbers up to ' || COALESCE(max(o.sequence), 0)
+              FROM order_counters c LEFT JOIN orders o ON o.channel_id = c.channel_id
+              GROUP BY c.channel_id, c.next_number
+              HAVING count(o.sequence) <> c.next_number - 1 OR COALESCE(max(o.sequence), 0) <> c.next_number - 1",
+    },
+    Invariant {
+        name: "every order was announced",
+        says: "each order has its event `order.placed`, once",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
+              WHERE 1 <> (SELECT count(*) FROM events e WHERE e.subject = o.id AND e.kind = 'order.placed')",
+    },
+    Invariant {
+        name: "events have no gaps",
+        says: "the events of an object are numbered 1, 2, 3, …",
+        sql: "SELECT 'object ' || id(subject) || ': ' || count(*) || ' events up to ' || max(sequence)
+              FROM events GROUP BY subject HAVING count(*) <> max(sequence)",
+    },
+    Invariant {
+        name: "channels show what they should",
+        says: "listings are the active products that are published with a price, in stock as the levels say",
+        sql: "SELECT 'product ' || id(w.product_id) || ' in channel ' || id(w.channel_id) || ', ' || w.currency
+              FROM (SELECT pub.channel_id, pr.currency, p.id AS product_id, min(pr.amount) AS min_price,
+                        max(CASE WHEN v.stock_policy = 'untracked' OR EXISTS (
+                            SELECT 1 FROM stock_levels l JOIN locations o ON o.id = l.location_id
+                            WHERE l.variant_id = v.id AND o.active
+                              AND l.on_hand + l.backorderable - l.held - l.allocated > 0) THEN 1 ELSE 0 END) AS in_stock
+                    FROM products p JOIN publications pub ON pub.product_id = p.id
+                    JOIN product_variants v ON v.product_id = p.id
+                    JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = pub.channel_id
+                    WHERE p.status = 'active' GROUP BY pub.channel_id, pr.currency, p.id) w
+              LEFT JOIN listings s ON s.channel_id = w.channel_id AND s.currency = w.currency
+                  AND s.product_id = w.product_id
+              WHERE s.product_id IS NULL OR s.min_price <> w.min_price
+                  OR (CASE WHEN s.in_stock THEN 1 ELSE 0 END) <> w.in_stock",
+    },
+    Invariant {
+        name: "no job is dead",
+        says: "no job has failed so often that it was set aside",
+        sql: "SELECT 'job ' || id(id) || ' (' || kind || '): ' || COALESCE(last_error, '') FROM jobs WHERE status = 'dead'",
+    },
+];
