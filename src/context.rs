@@ -44,7 +44,7 @@ pub struct AppState {
     pub wake: tokio::sync::Notify,
     snapshots: Vec<Snapshot>,
     derivations: Vec<Derivation>,
-    parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
 impl Deref for App {
@@ -60,13 +60,13 @@ impl Deref for App {
 pub struct Parts {
     snapshots: Vec<Snapshot>,
     derivations: Vec<Derivation>,
-    parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
 impl Parts {
     /// Adds something that there is one of in a process, as the payment providers are; [`AppState::part`] finds it by type.
     pub fn add<T: Any + Send + Sync>(&mut self, part: T) {
-        self.parts.insert(TypeId::of::<T>(), Box::new(part));
+        self.by_type.insert(TypeId::of::<T>(), Box::new(part));
     }
 
     /// Adds rows that follow from others, as listings follow from products, prices and stock: `derive` brings them up to date
@@ -125,7 +125,7 @@ impl App {
             wake: tokio::sync::Notify::new(),
             snapshots: parts.snapshots,
             derivations: parts.derivations,
-            parts: parts.parts,
+            by_type: parts.by_type,
         }))
     }
 
@@ -195,7 +195,7 @@ impl Snapshot {
 impl AppState {
     /// The part of this type; [`Parts::add`] put it there.
     pub fn part<T: Any>(&self) -> Result<&T> {
-        self.parts
+        self.by_type
             .get(&TypeId::of::<T>())
             .and_then(|part| part.downcast_ref())
             .ok_or_else(|| {

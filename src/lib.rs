@@ -23,5 +23,5 @@ pub mod kernel;
 pub mod operation;
 pub mod ports;
 pub mod providers;
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::wildcard_imports)]
 pub mod schema;

@@ -165,11 +165,10 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
     };
     if let ("missing_field" | "unknown_field" | "duplicate_field", Some(name)) =
         (code, message.split('`').nth(1))
+        && !pointer.ends_with(&format!("/{name}"))
     {
-        if !pointer.ends_with(&format!("/{name}")) {
-            pointer.push('/');
-            pointer.push_str(name);
-        }
+        pointer.push('/');
+        pointer.push_str(name);
     }
     let message = format!("{}.", capital(message));
     Error::field(Code::InvalidInput, pointer, code, message)

@@ -172,19 +172,18 @@ async fn published(
         cx.app.refresh_versions().await?;
     }
     let version = cx.app.versions.get(Topic::Catalog);
-    let kept = match cache.get(channel, line, version) {
-        Some(kept) => kept,
-        None => {
-            let reply = handler(cx.clone(), parts(request, meta, web::Bytes::new())?).await?;
-            let kept = Kept {
-                etag: etag(&reply),
-                link: reply.next.as_ref().map(|next| link(request, next)),
-                body: reply.body.into(),
-                version,
-            };
-            cache.put(channel, line, kept.clone());
-            kept
-        }
+    let kept = if let Some(kept) = cache.get(channel, line, version) {
+        kept
+    } else {
+        let reply = handler(cx.clone(), parts(request, meta, web::Bytes::new())?).await?;
+        let kept = Kept {
+            etag: etag(&reply),
+            link: reply.next.as_ref().map(|next| link(request, next)),
+            body: reply.body.into(),
+            version,
+        };
+        cache.put(channel, line, kept.clone());
+        kept
     };
     let mut answer = HttpResponse::build(StatusCode::OK);
     answer

@@ -36,7 +36,7 @@ pub struct Registries {
 }
 
 /// Binds the address and starts to serve.
-pub fn start(app: &App, registries: Registries) -> Result<Running> {
+pub fn start(app: &App, registries: &Registries) -> Result<Running> {
     let config = &app.config;
     let listener = TcpListener::bind(config.bind).map_err(|e| {
         Error::new(

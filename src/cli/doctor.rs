@@ -8,14 +8,24 @@ pub fn run(config: &Config) -> Result<()> {
     let mut conn = Address::parse(&config.database_url).open()?;
     let waiting = migrations::pending(&mut conn)?;
     if !waiting.is_empty() {
-        let detail = format!("{} migrations are pending; run `mercer migrate`.", waiting.len());
+        let detail = format!(
+            "{} migrations are pending; run `mercer migrate`.",
+            waiting.len()
+        );
         return Err(Error::new(Code::Unavailable, detail));
     }
     let findings = doctor::examine(&mut conn)?;
     let mut broken = 0;
     for finding in &findings {
-        let mark = if finding.broken.is_empty() { "ok  " } else { "OFF " };
-        println!("{mark} {}: {}", finding.invariant.name, finding.invariant.says);
+        let mark = if finding.broken.is_empty() {
+            "ok  "
+        } else {
+            "OFF "
+        };
+        println!(
+            "{mark} {}: {}",
+            finding.invariant.name, finding.invariant.says
+        );
         for row in &finding.broken {
             println!("       {row}");
         }

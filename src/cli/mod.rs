@@ -29,6 +29,7 @@ struct Cli {
 }
 
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help for a terminal")]
 struct Settings {
     /// A TOML file with settings
     #[arg(long, global = true, env = "MERCER_CONFIG", value_name = "FILE")]

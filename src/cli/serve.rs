@@ -32,7 +32,7 @@ impl Serve {
 
 /// Serves until the process is told to stop.
 pub async fn serve(app: &App, with_worker: bool) -> Result<()> {
-    let running = server::start(app, app::registries())?;
+    let running = server::start(app, &app::registries())?;
     tracing::info!(address = %running.address, "listening");
     let worker = with_worker.then(|| app::start_worker(app));
     let keeper = app::keep_versions(app);

@@ -45,6 +45,7 @@ pub fn statements() -> u64 {
     STATEMENTS.get()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "diesel passes it so")]
 fn count(event: InstrumentationEvent<'_>) {
     if let InstrumentationEvent::StartQuery { .. } = event {
         STATEMENTS.set(STATEMENTS.get().wrapping_add(1));

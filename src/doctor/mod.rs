@@ -29,7 +29,12 @@ pub struct Finding {
 pub fn examine(conn: &mut Conn) -> Result<Vec<Finding>> {
     INVARIANTS
         .iter()
-        .map(|invariant| Ok(Finding { invariant, broken: ask(conn, invariant.sql)? }))
+        .map(|invariant| {
+            Ok(Finding {
+                invariant,
+                broken: ask(conn, invariant.sql)?,
+            })
+        })
         .collect()
 }
 

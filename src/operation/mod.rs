@@ -22,10 +22,6 @@ use crate::kernel::{Code, Error, FieldError, Page, Result};
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(
-    clippy::upper_case_acronyms,
-    reason = "written as they stand in a request line"
-)]
 #[allow(missing_docs)]
 pub enum Verb {
     GET,

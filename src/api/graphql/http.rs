@@ -182,7 +182,7 @@ fn only_reads(
     document
         .operations
         .iter()
-        .filter(|(found, _)| name.is_none() || found.map(|n| n.as_str()) == name)
+        .filter(|(found, _)| name.is_none() || found.map(async_graphql::Name::as_str) == name)
         .all(|(_, operation)| operation.node.ty == OperationType::Query)
 }
 

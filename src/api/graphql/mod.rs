@@ -9,7 +9,9 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 
 pub use http::{Door, serve};
 
-use crate::domain::*;
+use crate::domain::{
+    carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax,
+};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
@@ -47,7 +49,9 @@ pub type Shop = Schema<Query, Mutation, EmptySubscription>;
 /// Builds the schema. The library's own limits stay on behind the guard, as a second fence.
 pub fn schema() -> Shop {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .limit_recursive_depth(64)
+        .limit_recursive_depth(32)
+        .limit_depth(15)
+        .limit_directives(5)
         .disable_suggestions()
         .finish()
 }

@@ -171,16 +171,14 @@ pub fn resolve(tx: &mut Tx<'_>, lines: &[NewCartLine]) -> Result<Vec<VariantId>>
         let found = line
             .variant_id
             .or_else(|| by_sku.get(line.sku.as_deref()?).copied());
-        match found {
-            Some(variant) => variants.push(variant),
-            None => {
-                let message = format!(
-                    "There is no variant with the SKU {}.",
-                    line.sku.as_deref().unwrap_or_default()
-                );
-                checks.that(false, format!("/lines/{i}/sku"), "unknown_sku", message);
-            }
-        }
+        let sku = line.sku.as_deref().unwrap_or_default();
+        checks.that(
+            found.is_some(),
+            format!("/lines/{i}/sku"),
+            "unknown_sku",
+            format!("There is no variant with the SKU {sku}."),
+        );
+        variants.extend(found);
     }
     checks.done()?;
     Ok(variants)

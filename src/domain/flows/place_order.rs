@@ -60,9 +60,9 @@ impl Output for Placement {}
 /// What the transaction that begins a placement came to, where that is not an order.
 pub enum Next {
     /// A provider far away is to be asked.
-    Ask(CheckoutRow, Authorize),
+    Ask(Box<CheckoutRow>, Authorize),
     /// Nothing was placed; this is known instead.
-    Known(Placement),
+    Known(Box<Placement>),
     /// The provider said no, which is recorded.
     Declined(String),
 }
@@ -91,7 +91,7 @@ impl Flow for PlaceOrder {
 impl Next {
     fn into_answer(self) -> Result<Answer<Placement>> {
         match self {
-            Self::Known(placement) => Ok(Answer::fresh(placement)),
+            Self::Known(placement) => Ok(Answer::fresh(*placement)),
             Self::Declined(reason) => Err(Error::field(
                 Code::PaymentDeclined,
                 "/payment",
@@ -127,7 +127,10 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
                 &checkout.payment_id.to_string(),
                 None,
             )?;
-            Ok(ControlFlow::Continue(Next::Ask(checkout, request)))
+            Ok(ControlFlow::Continue(Next::Ask(
+                Box::new(checkout),
+                request,
+            )))
         }
     }
 }
@@ -165,11 +168,11 @@ pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Res
             )?;
             checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
             payments::check_later(tx, checkout.payment_id, None)?;
-            Ok(ControlFlow::Continue(Next::Known(Placement {
+            Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
                 outcome: PlacementOutcome::ActionRequired,
                 order: None,
                 action_url: Some(url.clone()),
-            })))
+            }))))
         }
         Outcome::Declined { reference, reason } => {
             carts::find(tx, checkout.cart_id)?;
@@ -188,11 +191,11 @@ pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Res
             carts::find(tx, checkout.cart_id)?;
             checkouts::set_status(tx, checkout.id, CheckoutStatus::Paying)?;
             payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
-            Ok(ControlFlow::Continue(Next::Known(Placement {
+            Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
                 outcome: PlacementOutcome::Processing,
                 order: None,
                 action_url: None,
-            })))
+            }))))
         }
     }
 }

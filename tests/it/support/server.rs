@@ -46,7 +46,7 @@ impl Server {
         let served = app.clone();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let running = server::start(&served, app::registries()).unwrap();
+                let running = server::start(&served, &app::registries()).unwrap();
                 tell.send(running.address).unwrap();
                 let stopper = running.stopper();
                 actix_web::rt::spawn(async move {
