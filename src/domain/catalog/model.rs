@@ -197,6 +197,7 @@ output! {
         value: String,
     }
     /// A picture or another medium.
+    #[derive(PartialEq)]
     Media {
         /// Where it is.
         url: String,
@@ -212,7 +213,7 @@ impl Output for Product {
 }
 
 /// A product as the database has it.
-#[derive(Clone, Debug, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = products)]
 pub struct ProductRow {
     pub id: ProductId,

@@ -57,6 +57,16 @@ pub fn find_many_by_handle<'a>(
         .rows::<ProductSql, ProductRow>(&text, params![Batch::texts(handles)])
 }
 
+/// Products in the order of their handles.
+pub fn list_by_handle(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<ProductRow>> {
+    Ok(on!(tx.conn, |c| products::table
+        .filter(products::handle.gt(after))
+        .order(products::handle)
+        .limit(limit)
+        .select(ProductRow::as_select())
+        .load(c))?)
+}
+
 pub fn find_variant(tx: &mut Tx<'_>, id: VariantId) -> Result<Option<VariantRow>> {
     Ok(on!(tx.conn, |c| product_variants::table
         .find(id)

@@ -118,6 +118,8 @@ choice! {
         Created = "created",
         /// The product is now as the row says.
         Updated = "updated",
+        /// The product was already as the row says; nothing was written.
+        Unchanged = "unchanged",
         /// Nothing was written; `errors` says why.
         Refused = "refused",
     }
@@ -128,8 +130,10 @@ output! {
     UpsertReport {
         /// How many products were created.
         created: i64,
-        /// How many were changed or were already as the row says.
+        /// How many were changed.
         updated: i64,
+        /// How many were already as the row says.
+        unchanged: i64,
         /// How many rows were refused.
         refused: i64,
         /// A report for each row, in the order of the request.
@@ -169,15 +173,20 @@ impl Mutation for BulkUpsertProducts {
         let mut plan = Plan::default();
         let mut rows = Vec::with_capacity(self.products.len());
         for (i, product) in self.products.iter().enumerate() {
-            rows.push(plan.add(&known, product, &format!("/products/{i}"), tx.now));
+            rows.push(plan.add(&known, product, i, tx.now));
         }
-        plan.write(tx)?;
-        let count = |outcome| {
-            i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX)
-        };
+        for changed in plan.write(tx)? {
+            if let Some(row) = rows.get_mut(changed)
+                && row.outcome == Outcome::Unchanged
+            {
+                row.outcome = Outcome::Updated;
+            }
+        }
+        let count = |outcome| i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX);
         Ok(UpsertReport {
             created: count(Outcome::Created),
             updated: count(Outcome::Updated),
+            unchanged: count(Outcome::Unchanged),
             refused: count(Outcome::Refused),
             rows,
         })
@@ -247,15 +256,20 @@ struct Plan {
     variants: Vec<VariantRow>,
     prices: Vec<PriceRow>,
     stock: Vec<(VariantId, LocationId, i64)>,
+    /// Variants whose stock policy is another now.
+    policies: Vec<VariantId>,
     handles: HashSet<String>,
     skus: HashSet<String>,
+    /// The row that each variant stands in.
+    owners: HashMap<VariantId, usize>,
 }
 
 impl Plan {
     /// Adds a row, or says why it cannot be used.
-    fn add(&mut self, known: &Known, row: &UpsertProduct, at: &str, now: Timestamp) -> UpsertRow {
+    fn add(&mut self, known: &Known, row: &UpsertProduct, place: usize, now: Timestamp) -> UpsertRow {
         let mut checks = Checks::new();
-        let draft = Draft::new(known, row, at, now, &mut checks);
+        let at = format!("/products/{place}");
+        let draft = Draft::new(known, row, &at, now, &mut checks);
         checks.that(
             !self.handles.contains(&row.handle),
             format!("{at}/handle"),
@@ -287,42 +301,34 @@ impl Plan {
         self.handles.insert(row.handle.clone());
         self.skus.extend(row.variants.iter().map(|v| v.sku.clone()));
         let (outcome, product_id) = (draft.outcome, Some(draft.product.id));
-        self.products.push(draft.product);
+        let parts = draft.prices.iter().map(|p| p.variant_id).chain(draft.stock.iter().map(|s| s.0));
+        self.owners.extend(parts.map(|variant| (variant, place)));
+        if draft.outcome != Outcome::Unchanged {
+            self.products.push(draft.product);
+        }
         self.variants.extend(draft.variants);
         self.prices.extend(draft.prices);
         self.stock.extend(draft.stock);
-        UpsertRow {
-            handle: row.handle.clone(),
-            outcome,
-            product_id,
-            errors: Vec::new(),
-        }
+        self.policies.extend(draft.policies);
+        UpsertRow { handle: row.handle.clone(), outcome, product_id, errors: Vec::new() }
     }
 
-    fn write(self, tx: &mut Tx<'_>) -> Result<()> {
-        if self.products.is_empty() {
-            return Ok(());
+    /// Writes what differs, and says in which rows a price or a count did.
+    fn write(self, tx: &mut Tx<'_>) -> Result<Vec<usize>> {
+        if !self.products.is_empty() {
+            queries::save_products(tx, &self.products)?;
+            queries::save_variants(tx, &self.variants)?;
+            let categories: Vec<_> = self.products.iter().map(|p| (p.id, p.category_ids.0.clone())).collect();
+            queries::set_categories(tx, &categories)?;
+            let channels: Vec<_> = self.products.iter().map(|p| (p.id, p.channel_ids.0.clone())).collect();
+            queries::set_publications(tx, &channels)?;
+            tx.changed().products.extend(self.products.iter().map(|p| p.id));
         }
-        queries::save_products(tx, &self.products)?;
-        queries::save_variants(tx, &self.variants)?;
-        let categories: Vec<_> = self
-            .products
-            .iter()
-            .map(|p| (p.id, p.category_ids.0.clone()))
-            .collect();
-        queries::set_categories(tx, &categories)?;
-        let channels: Vec<_> = self
-            .products
-            .iter()
-            .map(|p| (p.id, p.channel_ids.0.clone()))
-            .collect();
-        queries::set_publications(tx, &channels)?;
-        pricing::upsert(tx, &self.prices)?;
-        inventory::set_on_hand(tx, &self.stock, StockReason::Import)?;
-        tx.changed()
-            .products
-            .extend(self.products.iter().map(|p| p.id));
-        Ok(())
+        let mut changed = pricing::upsert(tx, &self.prices)?;
+        changed.extend(inventory::set_on_hand(tx, &self.stock, StockReason::Import)?);
+        inventory::set_backorderable(tx, self.policies.iter().copied())?;
+        tx.changed().variants.extend(changed.iter().chain(&self.policies));
+        Ok(changed.iter().filter_map(|variant| self.owners.get(variant).copied()).collect())
     }
 }
 
@@ -330,9 +336,11 @@ impl Plan {
 struct Draft {
     outcome: Outcome,
     product: ProductRow,
+    /// The variants that are new or differ.
     variants: Vec<VariantRow>,
     prices: Vec<PriceRow>,
     stock: Vec<(VariantId, LocationId, i64)>,
+    policies: Vec<VariantId>,
 }
 
 impl Draft {
@@ -403,19 +411,22 @@ impl Draft {
             .get(&product.id)
             .map_or(&[][..], Vec::as_slice);
         let mut all = existing.to_vec();
-        let (mut prices, mut stock, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut prices, mut stock) = (Vec::new(), Vec::new());
+        let (mut written, mut policies) = (Vec::new(), Vec::new());
         for (i, new) in row.variants.iter().enumerate() {
             let at = format!("{at}/variants/{i}");
             let place = all.iter().position(|v| v.sku == new.sku);
-            let variant = variant(
-                &product,
-                new,
-                place.and_then(|p| all.get(p)),
-                all.len(),
-                now,
-            );
+            let old = place.and_then(|p| all.get(p));
+            let variant = variant(&product, new, old, all.len(), now);
             check_parts(known, new, &variant, &at, checks, &mut prices, &mut stock);
-            written.push(variant.clone());
+            if old.is_none_or(|old| *old != VariantRow { version: old.version, updated_at: old.updated_at, ..variant.clone() }) {
+                written.push(variant.clone());
+            }
+            if old.is_some_and(|old| {
+                (old.stock_policy, old.backorder_limit) != (variant.stock_policy, variant.backorder_limit)
+            }) {
+                policies.push(variant.id);
+            }
             match place.and_then(|p| all.get_mut(p)) {
                 Some(slot) => *slot = variant,
                 None => all.push(variant),
@@ -431,18 +442,15 @@ impl Draft {
         draft::index(&mut product, all.iter().map(|v| v.sku.as_str()));
         draft::check_product(checks, at, &product);
         draft::check_variants(checks, &format!("{at}/variants"), &product.options, &all);
-        let outcome = if old.is_some() {
-            Outcome::Updated
-        } else {
-            Outcome::Created
+        let same = |old: &ProductRow| {
+            *old == ProductRow { version: old.version, updated_at: old.updated_at, ..product.clone() }
         };
-        Self {
-            outcome,
-            product,
-            variants: written,
-            prices,
-            stock,
-        }
+        let outcome = match old {
+            None => Outcome::Created,
+            Some(old) if written.is_empty() && same(old) => Outcome::Unchanged,
+            Some(_) => Outcome::Updated,
+        };
+        Self { outcome, product, variants: written, prices, stock, policies }
     }
 }
 

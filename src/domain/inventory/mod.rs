@@ -18,7 +18,7 @@ pub use model::{
     StockAdjustment, StockChanges, StockCount, StockLevel, StockReason, UpdateLocation,
 };
 pub use promises::{allocate, deallocate, hold, release};
-pub use queries::{set_backorderable, set_on_hand};
+pub use queries::{levels_of, set_backorderable, set_on_hand};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::Page;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
@@ -245,24 +247,22 @@ pub struct Count {
 
 /// Sets counts of levels that were locked (`before`) or do not exist yet, and writes the differences into the ledger. Two
 /// statements, and a third for new levels.
+/// Says whose count is another now.
 pub fn set_counts(
     tx: &mut Tx<'_>,
     before: &[StockLevel],
     counts: &[Count],
     actor: &str,
-) -> Result<()> {
-    let old = |count: &Count| {
-        before
-            .iter()
-            .find(|l| (l.variant_id, l.location_id) == (count.variant_id, count.location_id))
-    };
+) -> Result<Vec<VariantId>> {
+    let known: HashMap<_, &StockLevel> = before.iter().map(|l| ((l.variant_id, l.location_id), l)).collect();
+    let old = |count: &Count| known.get(&(count.variant_id, count.location_id));
     let changes: Vec<(&Count, i64)> = counts
         .iter()
         .map(|count| (count, count.on_hand - old(count).map_or(0, |l| l.on_hand)))
         .filter(|(count, delta)| *delta != 0 || old(count).is_none())
         .collect();
     if changes.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let now = tx.now;
     let batch = Batch::new(
@@ -278,42 +278,38 @@ pub fn set_counts(
          SET on_hand = excluded.on_hand, version = stock_levels.version + 1, updated_at = excluded.updated_at",
         params![now, batch],
     )?;
-    let rows = changes
-        .iter()
-        .filter(|(_, delta)| *delta != 0)
-        .map(|(c, delta)| {
-            let pick = Pick {
-                variant_id: c.variant_id,
-                location_id: c.location_id,
-                quantity: 0,
-            };
-            (pick, *delta, 0, 0, c.reason)
-        });
-    insert_ledger(
-        tx,
-        "adjust",
-        None,
-        rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))),
-        actor,
-    )?;
-    tx.changed()
-        .variants
-        .extend(changes.iter().map(|(c, _)| c.variant_id));
-    let new = changes
-        .iter()
-        .filter(|(c, _)| old(c).is_none())
-        .map(|(c, _)| c.variant_id);
-    set_backorderable(tx, new)
+    let rows = changes.iter().filter(|(_, delta)| *delta != 0).map(|(c, delta)| {
+        let pick = Pick { variant_id: c.variant_id, location_id: c.location_id, quantity: 0 };
+        (pick, *delta, 0, 0, c.reason)
+    });
+    insert_ledger(tx, "adjust", None, rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))), actor)?;
+    tx.changed().variants.extend(changes.iter().map(|(c, _)| c.variant_id));
+    let new = changes.iter().filter(|(c, _)| old(c).is_none()).map(|(c, _)| c.variant_id);
+    set_backorderable(tx, new)?;
+    Ok(changes.iter().map(|(c, _)| c.variant_id).collect())
+}
+
+/// The levels of these variants, sorted by variant.
+pub fn levels_of(
+    tx: &mut Tx<'_>,
+    variants: impl Iterator<Item = VariantId>,
+) -> Result<Vec<(VariantId, LocationId, i64)>> {
+    tx.conn.rows::<(Id, Id, BigInt), _>(
+        "SELECT l.variant_id, l.location_id, l.on_hand
+         FROM ? AS x JOIN stock_levels l ON l.variant_id = x.id ORDER BY l.variant_id",
+        params![Batch::ids(variants.map(VariantId::uuid))],
+    )
 }
 
 /// Sets units on hand, whatever they were. At most four statements. Refused by the database when more is promised.
+/// Says whose count is another now.
 pub fn set_on_hand(
     tx: &mut Tx<'_>,
     stock: &[(VariantId, LocationId, i64)],
     reason: StockReason,
-) -> Result<()> {
+) -> Result<Vec<VariantId>> {
     if stock.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let keys: Vec<_> = stock
         .iter()

@@ -8,7 +8,7 @@ mod queries;
 
 pub use model::{NewPrice, Price, SetPrices};
 pub use operations::{MAX_PRICE, check_price};
-pub use queries::{PriceRow, upsert};
+pub use queries::{PriceRow, of_variants, upsert};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::Page;

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::model::Price;
 use crate::context::Tx;
@@ -92,10 +92,10 @@ pub fn known_variants(tx: &mut Tx<'_>, variants: &[VariantId]) -> Result<HashSet
     Ok(rows.into_iter().collect())
 }
 
-/// Writes prices, new or changed, in one statement.
-pub fn upsert(tx: &mut Tx<'_>, rows: &[PriceRow]) -> Result<()> {
+/// Writes prices, new or changed, in one statement, and says whose price is another now.
+pub fn upsert(tx: &mut Tx<'_>, rows: &[PriceRow]) -> Result<Vec<VariantId>> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let now = tx.now;
     let batch = Batch::new(
@@ -116,14 +116,35 @@ pub fn upsert(tx: &mut Tx<'_>, rows: &[PriceRow]) -> Result<()> {
             ]
         }),
     );
-    tx.conn.execute(
+    tx.conn.rows::<Id, VariantId>(
         "INSERT INTO prices (variant_id, channel_id, currency, amount, compare_at_amount, updated_at)
          SELECT x.variant_id, x.channel_id, x.currency, x.amount, x.compare_at, ? FROM ? AS x WHERE true
          ON CONFLICT (variant_id, channel_id, currency) DO UPDATE
-         SET amount = excluded.amount, compare_at_amount = excluded.compare_at_amount, updated_at = excluded.updated_at",
+         SET amount = excluded.amount, compare_at_amount = excluded.compare_at_amount, updated_at = excluded.updated_at
+         WHERE prices.amount <> excluded.amount
+            OR prices.compare_at_amount IS DISTINCT FROM excluded.compare_at_amount
+         RETURNING variant_id",
         params![now, batch],
+    )
+}
+
+/// The prices of these variants, sorted by variant.
+pub fn of_variants(tx: &mut Tx<'_>, variants: impl Iterator<Item = VariantId>) -> Result<Vec<PriceRow>> {
+    let rows = tx.conn.rows::<(Id, Id, Text, BigInt, Nullable<BigInt>), (VariantId, ChannelId, Currency, i64, Option<i64>)>(
+        "SELECT p.variant_id, p.channel_id, p.currency, p.amount, p.compare_at_amount
+         FROM ? AS x JOIN prices p ON p.variant_id = x.id ORDER BY p.variant_id",
+        params![Batch::ids(variants.map(VariantId::uuid))],
     )?;
-    Ok(())
+    Ok(rows
+        .into_iter()
+        .map(|(variant_id, channel_id, currency, amount, compare_at)| PriceRow {
+            variant_id,
+            channel_id,
+            currency,
+            amount,
+            compare_at,
+        })
+        .collect())
 }
 
 /// Takes prices away and says how many there were.

@@ -252,6 +252,11 @@ impl Taxes {
         self.handles.get(handle).copied()
     }
 
+    /// The handle of a class.
+    pub fn handle(&self, id: TaxClassId) -> Option<&str> {
+        self.handles.iter().find(|(_, class)| **class == id).map(|(handle, _)| handle.as_str())
+    }
+
     /// Whether there is a class with this id.
     pub fn class_exists(&self, id: TaxClassId) -> bool {
         self.classes.contains(&id)
