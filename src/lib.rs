@@ -4,7 +4,7 @@
 //! [`domain::channels`], then [`api`] (the doors). What each layer may use stands to its left:
 //!
 //! ```text
-//! kernel ← config ← auth, ports ← db ← context ← jobs ← operation ← domain ← api ← app ← main      ports ← providers ← app
+//! kernel ← config ← auth, ports ← db ← context ← jobs ← operation ← domain ← import, api ← app ← main      ports ← providers ← app
 //! ```
 
 // The tables of operations expand to deeply nested futures.
@@ -18,6 +18,7 @@ pub mod context;
 pub mod db;
 pub mod doctor;
 pub mod domain;
+pub mod import;
 pub mod jobs;
 pub mod kernel;
 pub mod operation;

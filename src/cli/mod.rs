@@ -1,7 +1,9 @@
 //! What `mercer` can be told to do. Every command reads the same settings and ends with a sentence about what came of it.
 
 mod api_key;
+mod demo;
 mod doctor;
+mod import;
 mod schema;
 mod serve;
 
@@ -11,8 +13,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mercer::config::{Config, Environment, LogFormat};
+use mercer::context::App;
 use mercer::db::{Address, migrations};
-use mercer::kernel::{Error, Result};
+use mercer::kernel::{Clock, Error, Result};
 
 /// Mercer, a headless commerce server: one binary, REST and GraphQL, from the first look at a product to the last refund.
 #[derive(Parser)]
@@ -51,6 +54,19 @@ enum Command {
     Serve(serve::Serve),
     /// Run background jobs without serving
     Worker,
+    /// Make a demo shop and serve it: products, prices, stock, taxes, shipping, keys
+    ///
+    /// In mercer-demo.db of this folder, or in the database that is named; one that has a shop which is no demo is left
+    /// alone. Each start makes a fresh shop unless --keep is given.
+    Demo(demo::Demo),
+    /// Read a catalogue from a file
+    ///
+    /// Lines that cannot be used are reported and left out; then the exit code is 1.
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Write a catalogue to a file
+    #[command(subcommand)]
+    Export(import::Export),
     /// Apply pending migrations
     Migrate,
     /// Write schema.graphql and openapi/openapi.json
@@ -65,6 +81,9 @@ enum Command {
     /// Print the effective settings, secrets masked
     Config,
 }
+
+/// Where a shop is when nothing is said; a demo is somewhere else.
+const DEFAULT_DATABASE: &str = "mercer.db";
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
@@ -84,6 +103,13 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(serve) => serve.run(config()?),
         Command::Worker => serve::worker(config()?),
+        Command::Demo(demo) => {
+            let config = settings.load(Environment::Development)?;
+            let chosen = settings.database_url.is_some() || config.database_url != DEFAULT_DATABASE;
+            demo.run(config, chosen)
+        }
+        Command::Import(import) => import.run(config()?),
+        Command::Export(export) => export.run(config()?),
         Command::Migrate => migrate(&config()?),
         Command::Schema(schema) => schema.run(),
         Command::ApiKey(command) => command.run(config()?),
@@ -108,6 +134,15 @@ impl Settings {
             environment,
         )
     }
+}
+
+/// Opens the application for a command that is run by hand; the embedded database is made when it is not there.
+fn open(config: Config) -> Result<App> {
+    let address = Address::parse(&config.database_url);
+    if matches!(address, Address::Sqlite(_)) {
+        migrations::up(&mut address.open()?)?;
+    }
+    mercer::app::open(config, Clock::default())
 }
 
 fn migrate(config: &Config) -> Result<()> {

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use clap::Args;
 use mercer::api::server;
 use mercer::app;
@@ -26,14 +28,15 @@ impl Serve {
             tracing::info!(applied = done.len(), "migrations");
         }
         let app = app::open(config, Clock::default())?;
-        super::block_on(serve(&app, !self.no_worker))
+        super::block_on(serve(&app, !self.no_worker, |_| {}))
     }
 }
 
-/// Serves until the process is told to stop.
-pub async fn serve(app: &App, with_worker: bool) -> Result<()> {
+/// Serves until the process is told to stop; `ready` hears where as soon as requests are taken.
+pub async fn serve(app: &App, with_worker: bool, ready: impl FnOnce(SocketAddr)) -> Result<()> {
     let running = server::start(app, &app::registries())?;
     tracing::info!(address = %running.address, "listening");
+    ready(running.address);
     let worker = with_worker.then(|| app::start_worker(app));
     let keeper = app::keep_versions(app);
     let stopper = running.stopper();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Media, NewMedia, NewOption, ProductRow, VariantRow};
+use super::model::{Media, NewMedia, NewOption, ProductRow, StockPolicy, VariantRow};
 use super::{UpsertPrice, UpsertProduct, UpsertStock, UpsertVariant, categories, queries};
 use crate::context::Tx;
 use crate::domain::channels::Channels;
@@ -106,6 +106,7 @@ fn variant_line(variant: VariantRow, prices: Vec<UpsertPrice>, stock: Vec<Upsert
         backorder_limit: variant.backorder_limit,
         metadata: Some(variant.metadata.0),
         prices,
-        stock,
+        // What is left of a time when its stock was tracked is not to be counted.
+        stock: if variant.stock_policy == StockPolicy::Untracked { Vec::new() } else { stock },
     }
 }

@@ -1,0 +1,109 @@
+//! The demo shop: an outdoor outfitter that sells in euros on the continent and in pounds in Britain.
+//!
+//! `shop.jsonl` is the whole of it in Mercer's own format; [`generated`] makes as many further products as are wanted.
+
+mod generated;
+
+use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
+
+use super::{Report, jsonl, settings::Settings};
+use crate::context::Cx;
+use crate::db::{Address, Conn, migrations};
+use crate::domain::catalog::{BulkUpsertProducts, MAX_ROWS, Outcome};
+use crate::kernel::{Code, Error, Result};
+use crate::operation::dispatch;
+
+/// The demo shop in Mercer's own format.
+pub const SHOP: &str = include_str!("shop.jsonl");
+
+/// How many requests are on their way at once: one is written while the next are made.
+const IN_FLIGHT: usize = 4;
+
+/// Makes the shop.
+pub async fn shop(cx: &Cx) -> Result<()> {
+    let problems = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let sink = problems.clone();
+    let mut report = Report::to(move |text| {
+        if let Ok(mut problems) = sink.lock() {
+            problems.push_str(text);
+            problems.push('\n');
+        }
+    });
+    jsonl::import(cx, SHOP.as_bytes(), &mut report).await?;
+    match report.refused {
+        0 => Ok(()),
+        _ => Err(Error::internal(problems.lock().map(|p| p.clone()).unwrap_or_default())),
+    }
+}
+
+/// Adds `count` made-up products, the same ones every time.
+pub async fn products(cx: &Cx, count: u64, report: &mut Report) -> Result<()> {
+    let mut flying = FuturesUnordered::new();
+    let size = u64::try_from(MAX_ROWS).unwrap_or(1);
+    let mut next = 0;
+    while next < count || !flying.is_empty() {
+        while next < count && flying.len() < IN_FLIGHT {
+            let products: Vec<_> = (next..count.min(next + size)).map(generated::product).collect();
+            next += size;
+            flying.push(async { dispatch(cx, BulkUpsertProducts { products }).await });
+        }
+        if let Some(answer) = flying.try_next().await? {
+            for row in &answer.value.rows {
+                match row.errors.first() {
+                    Some(error) => report.note(&format!("{}: {}: {}", row.handle, error.pointer, error.message)),
+                    None => report.count(row.outcome),
+                }
+                if row.outcome == Outcome::Refused {
+                    report.refused += 1;
+                }
+            }
+            report.advance(u64::try_from(answer.value.rows.len()).unwrap_or(0));
+        }
+    }
+    Ok(())
+}
+
+/// What a database is, as far as the demo may do with it what it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There is no shop in it.
+    Nothing,
+    /// There is a demo shop in it.
+    Demo,
+    /// There is somebody's shop in it.
+    Shop,
+}
+
+/// Looks whether the database has a shop, and whether that is a demo: one of its channels says so.
+pub async fn look(cx: &Cx) -> Result<Found> {
+    let settings = Settings::load(cx).await?;
+    let demo = |channel: &crate::domain::channels::Channel| channel.metadata.0.0.get("demo") == Some(&true.into());
+    Ok(match settings.channels.len() {
+        0 if settings.tax_classes.is_empty() && settings.locations.is_empty() => Found::Nothing,
+        0 => Found::Shop,
+        _ if settings.channels.values().any(demo) => Found::Demo,
+        _ => Found::Shop,
+    })
+}
+
+/// Empties a database that [`look`] found to be a demo's or nobody's.
+pub fn wipe(address: &Address) -> Result<()> {
+    match address {
+        Address::Sqlite(path) => {
+            for end in ["", "-wal", "-shm"] {
+                match std::fs::remove_file(format!("{path}{end}")) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::new(Code::Unavailable, format!("{path}{end}: {error}")));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        }
+        Address::Postgres(_) => {
+            let mut conn: Conn = address.open()?;
+            conn.batch("SET statement_timeout = 0")?;
+            migrations::down(&mut conn)
+        }
+    }
+}

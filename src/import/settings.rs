@@ -1,0 +1,492 @@
+//! Everything a catalogue stands on, as lines of Mercer's own format: channels, taxes, locations, shipping, categories.
+//!
+//! What a line refers to is named by its handle. A line whose handle is new creates; else it changes what may be changed,
+//! and is refused where it says something else about what may not. What a line leaves out stays.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Cx;
+use crate::domain::catalog::{Category, CreateCategory, ListCategories, Outcome, UpdateCategory};
+use crate::domain::channels::{Channel, ChannelStatus, CreateChannel, ListChannels, OrderNumbers, UpdateChannel};
+use crate::domain::inventory::{CreateLocation, ListLocations, Location, UpdateLocation};
+use crate::domain::shipping::{
+    CreateShippingMethod, CreateShippingZone, ListShippingMethods, ListShippingZones, NewShippingRate, ShippingMethod,
+    ShippingRate, ShippingRateBy, ShippingZone, UpdateShippingMethod,
+};
+use crate::domain::tax::{
+    CreateTaxClass, CreateTaxZone, ListTaxClasses, ListTaxZones, NewTaxRate, TaxClass, TaxZone, UpdateTaxZone,
+};
+use crate::kernel::ids::{CategoryId, ChannelId, ShippingZoneId, TaxClassId};
+use crate::kernel::money::{Minor, Rate, Rounding, TaxPer};
+use crate::kernel::{Checks, Currency, Document, Error, Page, Patch, Result};
+use crate::operation::{Operation, dispatch};
+
+macro_rules! line {
+    ($( $(#[$meta:meta])* $name:ident { $( $(#[$fmeta:meta])* $field:ident : $ty:ty ),* $(,)? } )+) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        pub struct $name { $( $(#[$fmeta])* pub $field: $ty ),* }
+    )+ };
+}
+
+line! {
+    /// `channel`
+    ChannelLine {
+        handle: String,
+        name: String,
+        status: Option<ChannelStatus>,
+        currency: Currency,
+        currencies: Option<Vec<Currency>>,
+        countries: Vec<String>,
+        prices_include_tax: Option<bool>,
+        rounding: Option<Rounding>,
+        tax_per: Option<TaxPer>,
+        order_numbers: Option<OrderNumbers>,
+        order_number_prefix: Option<String>,
+        hold_minutes: Option<i64>,
+        metadata: Option<Document>,
+    }
+    /// `taxClass`
+    TaxClassLine {
+        handle: String,
+        name: String,
+    }
+    /// `taxZone`
+    TaxZoneLine {
+        handle: String,
+        name: String,
+        countries: Vec<String>,
+        #[serde(default)]
+        regions: Vec<String>,
+        #[serde(default)]
+        rates: Vec<TaxRateLine>,
+    }
+    /// A rate of a `taxZone`.
+    TaxRateLine {
+        class: String,
+        name: String,
+        rate: Rate,
+    }
+    /// `location`
+    LocationLine {
+        handle: String,
+        name: String,
+        country: String,
+        active: Option<bool>,
+        priority: Option<i64>,
+    }
+    /// `shippingZone`
+    ShippingZoneLine {
+        handle: String,
+        name: String,
+        countries: Vec<String>,
+    }
+    /// `shippingMethod`
+    ShippingMethodLine {
+        handle: String,
+        zone: String,
+        channel: String,
+        name: String,
+        tax_class: String,
+        rate_by: ShippingRateBy,
+        rates: Vec<ShippingRateLine>,
+        min_days: i64,
+        max_days: i64,
+        active: Option<bool>,
+    }
+    /// A rate of a `shippingMethod`.
+    ShippingRateLine {
+        currency: Currency,
+        from: Minor,
+        up_to: Option<Minor>,
+        amount: Minor,
+    }
+    /// `category`
+    CategoryLine {
+        handle: String,
+        title: String,
+        description: Option<String>,
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        parent: Patch<String>,
+        position: Option<i64>,
+    }
+}
+
+/// A line that is no product.
+pub enum Setting {
+    /// `channel`
+    Channel(ChannelLine),
+    /// `taxClass`
+    TaxClass(TaxClassLine),
+    /// `taxZone`
+    TaxZone(TaxZoneLine),
+    /// `location`
+    Location(LocationLine),
+    /// `shippingZone`
+    ShippingZone(ShippingZoneLine),
+    /// `shippingMethod`
+    ShippingMethod(ShippingMethodLine),
+    /// `category`
+    Category(CategoryLine),
+}
+
+/// What there is already, by handle; kept true while lines come in.
+pub struct Settings {
+    cx: Cx,
+    /// Channels.
+    pub channels: HashMap<String, Channel>,
+    /// Tax classes.
+    pub tax_classes: HashMap<String, TaxClass>,
+    /// Tax zones.
+    pub tax_zones: HashMap<String, TaxZone>,
+    /// Locations.
+    pub locations: HashMap<String, Location>,
+    /// Shipping zones.
+    pub shipping_zones: HashMap<String, ShippingZone>,
+    /// Shipping methods, by zone, channel and handle.
+    pub shipping_methods: HashMap<(ShippingZoneId, ChannelId, String), ShippingMethod>,
+    /// Categories.
+    pub categories: HashMap<String, Category>,
+}
+
+impl Settings {
+    /// Reads all of them.
+    pub async fn load(cx: &Cx) -> Result<Self> {
+        let first = Some(100);
+        Ok(Self {
+            cx: cx.clone(),
+            channels: named(all(cx, |after| ListChannels { first, after }).await?, |c: &Channel| &c.handle),
+            tax_classes: named(all(cx, |after| ListTaxClasses { first, after }).await?, |c: &TaxClass| &c.handle),
+            tax_zones: named(all(cx, |after| ListTaxZones { first, after }).await?, |z: &TaxZone| &z.handle),
+            locations: named(all(cx, |after| ListLocations { first, after }).await?, |l: &Location| &l.handle),
+            shipping_zones: named(all(cx, |after| ListShippingZones { first, after }).await?, |z: &ShippingZone| &z.handle),
+            shipping_methods: all(cx, |after| ListShippingMethods { channel_id: None, zone_id: None, first, after })
+                .await?
+                .into_iter()
+                .map(|m: ShippingMethod| ((m.zone_id, m.channel_id, m.handle.clone()), m))
+                .collect(),
+            categories: named(
+                all(cx, |after| ListCategories { parent_id: None, first, after }).await?,
+                |c: &Category| &c.handle,
+            ),
+        })
+    }
+
+    /// Makes a line true.
+    pub async fn apply(&mut self, setting: Setting) -> Result<Outcome> {
+        match setting {
+            Setting::Channel(line) => self.channel(line).await,
+            Setting::TaxClass(line) => self.tax_class(line).await,
+            Setting::TaxZone(line) => self.tax_zone(line).await,
+            Setting::Location(line) => self.location(line).await,
+            Setting::ShippingZone(line) => self.shipping_zone(line).await,
+            Setting::ShippingMethod(line) => self.shipping_method(line).await,
+            Setting::Category(line) => self.category(line).await,
+        }
+    }
+
+    async fn channel(&mut self, line: ChannelLine) -> Result<Outcome> {
+        let (mut channel, outcome) = match self.channels.get(&line.handle) {
+            Some(old) => (old.clone(), Outcome::Unchanged),
+            None => {
+                let create = CreateChannel {
+                    handle: line.handle.clone(),
+                    name: line.name.clone(),
+                    currency: line.currency,
+                    currencies: line.currencies.clone().unwrap_or_default(),
+                    countries: line.countries.clone(),
+                    prices_include_tax: line.prices_include_tax,
+                    rounding: line.rounding,
+                    tax_per: line.tax_per,
+                    order_numbers: line.order_numbers,
+                    order_number_prefix: line.order_number_prefix.clone(),
+                    hold_minutes: line.hold_minutes,
+                    metadata: line.metadata.clone(),
+                };
+                (dispatch(&self.cx, create).await?.value, Outcome::Created)
+            }
+        };
+        self.channels.insert(channel.handle.clone(), channel.clone());
+        let mut checks = Checks::new();
+        fixed(&mut checks, "/currency", &Some(line.currency), &channel.currency);
+        fixed(&mut checks, "/pricesIncludeTax", &line.prices_include_tax, &channel.prices_include_tax);
+        fixed(&mut checks, "/rounding", &line.rounding, &channel.rounding);
+        fixed(&mut checks, "/taxPer", &line.tax_per, &channel.tax_per);
+        checks.done()?;
+        // The channel's own currency comes first, wherever the line has it.
+        let currencies = line.currencies.map(|named| {
+            let mut all = vec![line.currency];
+            all.extend(named.into_iter().filter(|c| *c != line.currency));
+            all
+        });
+        let mut any = false;
+        let update = UpdateChannel {
+            id: channel.id,
+            expected_version: None,
+            name: differs(Some(line.name), &channel.name, &mut any),
+            status: differs(line.status, &channel.status, &mut any),
+            currencies: differs(currencies, &channel.currencies.0, &mut any),
+            countries: differs(Some(line.countries), &channel.countries.0, &mut any),
+            order_numbers: differs(line.order_numbers, &channel.order_numbers, &mut any),
+            order_number_prefix: differs(line.order_number_prefix, &channel.order_number_prefix, &mut any),
+            hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
+            metadata: differs(line.metadata, &channel.metadata.0, &mut any),
+        };
+        if !any {
+            return Ok(outcome);
+        }
+        channel = dispatch(&self.cx, update).await?.value;
+        self.channels.insert(channel.handle.clone(), channel);
+        Ok(changed(outcome))
+    }
+
+    async fn tax_class(&mut self, line: TaxClassLine) -> Result<Outcome> {
+        if let Some(old) = self.tax_classes.get(&line.handle) {
+            let mut checks = Checks::new();
+            fixed(&mut checks, "/name", &Some(line.name), &old.name);
+            return checks.done().map(|()| Outcome::Unchanged);
+        }
+        let class = dispatch(&self.cx, CreateTaxClass { handle: line.handle, name: line.name }).await?.value;
+        self.tax_classes.insert(class.handle.clone(), class);
+        Ok(Outcome::Created)
+    }
+
+    async fn tax_zone(&mut self, line: TaxZoneLine) -> Result<Outcome> {
+        let mut rates = Vec::with_capacity(line.rates.len());
+        let mut checks = Checks::new();
+        for (i, rate) in line.rates.into_iter().enumerate() {
+            let class_id = self.class(&rate.class, &format!("/rates/{i}/class"), &mut checks);
+            rates.push(NewTaxRate { class_id, name: rate.name, rate: rate.rate });
+        }
+        checks.done()?;
+        let Some(old) = self.tax_zones.get(&line.handle) else {
+            let create = CreateTaxZone {
+                handle: line.handle,
+                name: line.name,
+                countries: line.countries,
+                regions: line.regions,
+                rates,
+            };
+            let zone = dispatch(&self.cx, create).await?.value;
+            self.tax_zones.insert(zone.handle.clone(), zone);
+            return Ok(Outcome::Created);
+        };
+        let mut any = false;
+        let same = old.rates.len() == rates.len()
+            && old.rates.iter().zip(&rates).all(|(a, b)| (a.class_id, &a.name, a.rate) == (b.class_id, &b.name, b.rate));
+        any |= !same;
+        let update = UpdateTaxZone {
+            id: old.id,
+            name: differs(Some(line.name), &old.name, &mut any),
+            countries: differs(Some(line.countries), &old.countries, &mut any),
+            regions: differs(Some(line.regions), &old.regions, &mut any),
+            rates: if same { Patch::Undefined } else { Patch::Value(rates) },
+        };
+        if !any {
+            return Ok(Outcome::Unchanged);
+        }
+        let zone = dispatch(&self.cx, update).await?.value;
+        self.tax_zones.insert(zone.handle.clone(), zone);
+        Ok(Outcome::Updated)
+    }
+
+    async fn location(&mut self, line: LocationLine) -> Result<Outcome> {
+        let (location, outcome) = match self.locations.get(&line.handle) {
+            Some(old) => (old.clone(), Outcome::Unchanged),
+            None => {
+                let create = CreateLocation {
+                    handle: line.handle.clone(),
+                    name: line.name.clone(),
+                    country: line.country.clone(),
+                    priority: line.priority,
+                };
+                (dispatch(&self.cx, create).await?.value, Outcome::Created)
+            }
+        };
+        self.locations.insert(location.handle.clone(), location.clone());
+        let mut checks = Checks::new();
+        fixed(&mut checks, "/country", &Some(line.country), &location.country);
+        checks.done()?;
+        let mut any = false;
+        let update = UpdateLocation {
+            id: location.id,
+            expected_version: None,
+            name: differs(Some(line.name), &location.name, &mut any),
+            active: differs(line.active, &location.active, &mut any),
+            priority: differs(line.priority, &location.priority, &mut any),
+        };
+        if !any {
+            return Ok(outcome);
+        }
+        let location = dispatch(&self.cx, update).await?.value;
+        self.locations.insert(location.handle.clone(), location);
+        Ok(changed(outcome))
+    }
+
+    async fn shipping_zone(&mut self, line: ShippingZoneLine) -> Result<Outcome> {
+        if let Some(old) = self.shipping_zones.get(&line.handle) {
+            let mut checks = Checks::new();
+            fixed(&mut checks, "/name", &Some(line.name), &old.name);
+            fixed(&mut checks, "/countries", &Some(line.countries), &old.countries.0);
+            return checks.done().map(|()| Outcome::Unchanged);
+        }
+        let create = CreateShippingZone { handle: line.handle, name: line.name, countries: line.countries };
+        let zone = dispatch(&self.cx, create).await?.value;
+        self.shipping_zones.insert(zone.handle.clone(), zone);
+        Ok(Outcome::Created)
+    }
+
+    async fn shipping_method(&mut self, line: ShippingMethodLine) -> Result<Outcome> {
+        let mut checks = Checks::new();
+        let tax_class_id = self.class(&line.tax_class, "/taxClass", &mut checks);
+        let zone = self.shipping_zones.get(&line.zone).map(|z| z.id);
+        checks.that(zone.is_some(), "/zone", "unknown", format!("There is no shipping zone {}.", line.zone));
+        let channel = self.channels.get(&line.channel).map(|c| c.id);
+        checks.that(channel.is_some(), "/channel", "unknown", format!("There is no channel {}.", line.channel));
+        checks.done()?;
+        let (Some(zone_id), Some(channel_id)) = (zone, channel) else {
+            return Err(Error::internal("checked above"));
+        };
+        let rates: Vec<NewShippingRate> = line
+            .rates
+            .into_iter()
+            .map(|r| NewShippingRate { currency: r.currency, from: r.from, up_to: r.up_to, amount: r.amount })
+            .collect();
+        let key = (zone_id, channel_id, line.handle.clone());
+        let Some(old) = self.shipping_methods.get(&key) else {
+            let create = CreateShippingMethod {
+                zone_id,
+                channel_id,
+                handle: line.handle,
+                name: line.name,
+                tax_class_id,
+                rate_by: line.rate_by,
+                rates,
+                min_days: line.min_days,
+                max_days: line.max_days,
+                active: line.active,
+            };
+            let method = dispatch(&self.cx, create).await?.value;
+            self.shipping_methods.insert(key, method);
+            return Ok(Outcome::Created);
+        };
+        let mut checks = Checks::new();
+        fixed(&mut checks, "/taxClass", &Some(tax_class_id), &old.tax_class_id);
+        fixed(&mut checks, "/rateBy", &Some(line.rate_by), &old.rate_by);
+        checks.done()?;
+        let mut any = false;
+        let same = old.rates.0 == rates.iter().map(Into::into).collect::<Vec<ShippingRate>>();
+        any |= !same;
+        let update = UpdateShippingMethod {
+            id: old.id,
+            name: differs(Some(line.name), &old.name, &mut any),
+            rates: if same { Patch::Undefined } else { Patch::Value(rates) },
+            min_days: differs(Some(line.min_days), &old.min_days, &mut any),
+            max_days: differs(Some(line.max_days), &old.max_days, &mut any),
+            active: differs(line.active, &old.active, &mut any),
+        };
+        if !any {
+            return Ok(Outcome::Unchanged);
+        }
+        let method = dispatch(&self.cx, update).await?.value;
+        self.shipping_methods.insert(key, method);
+        Ok(Outcome::Updated)
+    }
+
+    async fn category(&mut self, line: CategoryLine) -> Result<Outcome> {
+        let parent: Patch<CategoryId> = match &line.parent {
+            Patch::Undefined => Patch::Undefined,
+            Patch::Null => Patch::Null,
+            Patch::Value(handle) => {
+                let found = self.categories.get(handle).map(|c| c.id);
+                let message = format!("There is no category {handle}; it must stand in an earlier line.");
+                Patch::Value(found.ok_or_else(|| Error::invalid("/parent", "unknown", message))?)
+            }
+        };
+        let Some(old) = self.categories.get(&line.handle) else {
+            let create = CreateCategory {
+                parent_id: parent.take(),
+                handle: line.handle,
+                title: line.title,
+                description: line.description,
+                position: line.position,
+            };
+            let category = dispatch(&self.cx, create).await?.value;
+            self.categories.insert(category.handle.clone(), category);
+            return Ok(Outcome::Created);
+        };
+        let mut any = false;
+        let moved = match &parent {
+            Patch::Undefined => false,
+            Patch::Null => old.parent_id.is_some(),
+            Patch::Value(id) => old.parent_id != Some(*id),
+        };
+        any |= moved;
+        let update = UpdateCategory {
+            id: old.id,
+            expected_version: None,
+            parent_id: if moved { parent } else { Patch::Undefined },
+            title: differs(Some(line.title), &old.title, &mut any),
+            description: differs(line.description, &old.description, &mut any),
+            position: differs(line.position, &old.position, &mut any),
+        };
+        if !any {
+            return Ok(Outcome::Unchanged);
+        }
+        let category = dispatch(&self.cx, update).await?.value;
+        self.categories.insert(category.handle.clone(), category);
+        Ok(Outcome::Updated)
+    }
+
+    fn class(&self, handle: &str, at: &str, checks: &mut Checks) -> TaxClassId {
+        let found = self.tax_classes.get(handle).map(|c| c.id);
+        checks.that(found.is_some(), at, "unknown", format!("There is no tax class {handle}."));
+        // A made-up one goes no further than the refusal.
+        found.unwrap_or_else(TaxClassId::new)
+    }
+}
+
+/// Every item of a list, page by page.
+async fn all<O, T>(cx: &Cx, page: impl Fn(Option<String>) -> O) -> Result<Vec<T>>
+where
+    O: Operation<Output = Page<T>>,
+    Page<T>: crate::operation::Output,
+{
+    let (mut items, mut after) = (Vec::new(), None);
+    loop {
+        let answer = dispatch(cx, page(after)).await?.value;
+        items.extend(answer.items);
+        after = answer.page.next_cursor;
+        if after.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
+fn named<T>(items: Vec<T>, handle: impl Fn(&T) -> &String) -> HashMap<String, T> {
+    items.into_iter().map(|item| (handle(&item).clone(), item)).collect()
+}
+
+/// The change that a line asks for, where it asks for one.
+fn differs<T: PartialEq>(wanted: Option<T>, current: &T, any: &mut bool) -> Patch<T> {
+    match wanted {
+        Some(wanted) if wanted != *current => {
+            *any = true;
+            Patch::Value(wanted)
+        }
+        _ => Patch::Undefined,
+    }
+}
+
+/// Complains about a line that wants something else of what does not change.
+fn fixed<T: PartialEq>(checks: &mut Checks, at: &str, wanted: &Option<T>, current: &T) {
+    let same = wanted.as_ref().is_none_or(|wanted| wanted == current);
+    checks.that(same, at, "fixed", "It exists and is something else; this cannot be changed by an import.");
+}
+
+fn changed(outcome: Outcome) -> Outcome {
+    if outcome == Outcome::Created { outcome } else { Outcome::Updated }
+}
