@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use crate::kernel::{Code, Error, FieldError, Result};
 
@@ -44,7 +44,9 @@ impl Row<'_> {
 impl<R: Read> Table<R> {
     /// Reads the header and finds the columns; all that are needed and missing are named at once.
     pub fn open(input: R, columns: &[Column]) -> Result<Self> {
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
+        // With the terminator CRLF the line numbers lag behind; a carriage return left at the end is trimmed.
+        let terminator = Terminator::Any(b'\n');
+        let mut reader = ReaderBuilder::new().flexible(true).terminator(terminator).from_reader(input);
         let header = reader.byte_headers().map_err(|e| unreadable(e.into()))?.clone();
         let mut names = Vec::with_capacity(header.len());
         for cell in &header {
@@ -74,12 +76,17 @@ impl<R: Read> Table<R> {
 
     /// The next row, or the line of one that cannot be read and the reason.
     pub fn next(&mut self) -> Result<Option<Result<Row<'_>, (u64, String)>>> {
-        if !self.reader.read_byte_record(&mut self.record).map_err(|e| unreadable(e.into()))? {
-            return Ok(None);
+        loop {
+            if !self.reader.read_byte_record(&mut self.record).map_err(|e| unreadable(e.into()))? {
+                return Ok(None);
+            }
+            if self.record.len() > 1 || !self.record.as_slice().trim_ascii().is_empty() {
+                break;
+            }
         }
         let line = self.record.position().map_or(0, csv::Position::line);
         if self.record.len() != self.width {
-            let end = if self.reader.is_done() { "; the file may be cut off" } else { "" };
+            let end = if self.record.len() < self.width { "; it may be cut off" } else { "" };
             let message = format!("Has {} fields, the header {}{end}.", self.record.len(), self.width);
             return Ok(Some(Err((line, message))));
         }
@@ -126,14 +133,14 @@ mod tests {
 
     #[test]
     fn rows_that_cannot_be_read_are_named_and_the_rest_goes_on() {
-        let text = b"sku,price,note\na,1\nb,2,\xff\nc,3,fine\n\"d,4,cut";
+        let text = b"sku,price,note\na,1\n\r\nb,2,\xff\nc,3,fine\n\"d,4,cut";
         assert_eq!(
             rows(text),
             [
-                "2! Has 2 fields, the header 3.",
-                "3! Field 3 is not UTF-8; save the file as CSV in UTF-8.",
-                "4 c|3|fine",
-                "5! Has 1 fields, the header 3; the file may be cut off.",
+                "2! Has 2 fields, the header 3; it may be cut off.",
+                "4! Field 3 is not UTF-8; save the file as CSV in UTF-8.",
+                "5 c|3|fine",
+                "6! Has 1 fields, the header 3; it may be cut off.",
             ]
         );
     }
