@@ -73,7 +73,12 @@ impl Demo {
         demo::products(cx, self.products, &mut report).await?;
         let took = begun.elapsed();
         let rate = u128::from(self.products) * 1000 / took.as_millis().max(1);
-        eprintln!("{} {} products in {} s, {rate} a second.", report.finish(), self.products, took.as_secs());
+        eprintln!(
+            "{} {} products in {} s, {rate} a second.",
+            report.finish(),
+            self.products,
+            took.as_secs()
+        );
         Ok(())
     }
 }
@@ -114,8 +119,22 @@ impl Keys {
 }
 
 async fn create(cx: &Cx, name: &str, channel_id: Option<ChannelId>) -> Result<String> {
-    let kind = if channel_id.is_some() { ApiKeyKind::Publishable } else { ApiKeyKind::Secret };
-    let scopes = if channel_id.is_some() { Vec::new() } else { Scope::ALL.iter().map(ToString::to_string).collect() };
-    let create = CreateApiKey { kind, name: name.to_owned(), channel_id, scopes, expires_in_days: None };
+    let kind = if channel_id.is_some() {
+        ApiKeyKind::Publishable
+    } else {
+        ApiKeyKind::Secret
+    };
+    let scopes = if channel_id.is_some() {
+        Vec::new()
+    } else {
+        Scope::ALL.iter().map(ToString::to_string).collect()
+    };
+    let create = CreateApiKey {
+        kind,
+        name: name.to_owned(),
+        channel_id,
+        scopes,
+        expires_in_days: None,
+    };
     Ok(dispatch(cx, create).await?.value.key)
 }

@@ -63,24 +63,43 @@ impl Import {
                     report = Report::on_terminal(total);
                     jsonl::import(&cx, report.watch(input), &mut report).await?;
                 }
-                Self::Shopify { file, channel, location } => {
+                Self::Shopify {
+                    file,
+                    channel,
+                    location,
+                } => {
                     let (input, total) = open(&file)?;
                     report = Report::on_terminal(total);
                     let options = shopify::Options { channel, location };
                     shopify::import(&cx, report.watch(input), &options, &mut report).await?;
                 }
-                Self::Retail { file, channel, location, create_channel, dry_run } => {
+                Self::Retail {
+                    file,
+                    channel,
+                    location,
+                    create_channel,
+                    dry_run,
+                } => {
                     let (input, total) = open(&file)?;
                     report = Report::on_terminal(total);
-                    let options = retail::Options { channel, location, create_channel, dry_run };
-                    let summary = retail::import(&cx, report.watch(input), &options, &mut report).await?;
+                    let options = retail::Options {
+                        channel,
+                        location,
+                        create_channel,
+                        dry_run,
+                    };
+                    let summary =
+                        retail::import(&cx, report.watch(input), &options, &mut report).await?;
                     print(&summary);
                 }
             }
             println!("{}", report.finish());
             match report.refused {
                 0 => Ok(()),
-                n => Err(Error::new(Code::ValidationFailed, format!("{n} lines were refused; everything else is in."))),
+                n => Err(Error::new(
+                    Code::ValidationFailed,
+                    format!("{n} lines were refused; everything else is in."),
+                )),
             }
         })
     }
@@ -92,8 +111,14 @@ fn print(summary: &retail::Summary) {
     println!("cancellations    {}", sum(summary.cancellations));
     println!("unusable sales   {}", sum(summary.unusable_sales));
     println!("unusable cancel. {}", sum(summary.unusable_cancellations));
-    println!("unreadable       {} of {} rows", summary.unreadable, summary.rows);
-    println!("products         {}, of these {} services", summary.products, summary.services);
+    println!(
+        "unreadable       {} of {} rows",
+        summary.unreadable, summary.rows
+    );
+    println!(
+        "products         {}, of these {} services",
+        summary.products, summary.services
+    );
     println!("opening stock    {} units", summary.units);
     println!("countries        {}", summary.countries.join(" "));
 }
@@ -138,7 +163,9 @@ impl Export {
             // What is at the path is whole at any moment.
             let mut part = path.clone().into_os_string();
             part.push(".part");
-            let failed = |e: std::io::Error| Error::new(Code::Unavailable, format!("{}: {e}", path.display()));
+            let failed = |e: std::io::Error| {
+                Error::new(Code::Unavailable, format!("{}: {e}", path.display()))
+            };
             let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
             let count = export::export(&cx, &mut file).await?;
             file.flush().map_err(failed)?;

@@ -9,8 +9,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::settings::{
-    CategoryLine, ChannelLine, LocationLine, Settings, ShippingMethodLine, ShippingRateLine, ShippingZoneLine, TaxClassLine,
-    TaxRateLine, TaxZoneLine,
+    CategoryLine, ChannelLine, LocationLine, Settings, ShippingMethodLine, ShippingRateLine,
+    ShippingZoneLine, TaxClassLine, TaxRateLine, TaxZoneLine,
 };
 use crate::context::Cx;
 use crate::domain::catalog::{self, Category};
@@ -41,53 +41,83 @@ pub async fn export(cx: &Cx, out: &mut impl Write) -> Result<u64> {
 }
 
 fn settings_lines(settings: &Settings, lines: &mut Lines<impl Write>) -> Result<()> {
-    let classes: HashMap<TaxClassId, &String> = settings.tax_classes.values().map(|c| (c.id, &c.handle)).collect();
-    let class = |id: &TaxClassId| classes.get(id).map_or_else(String::new, ToString::to_string);
+    let classes: HashMap<TaxClassId, &String> = settings
+        .tax_classes
+        .values()
+        .map(|c| (c.id, &c.handle))
+        .collect();
+    let class = |id: &TaxClassId| {
+        classes
+            .get(id)
+            .map_or_else(String::new, ToString::to_string)
+    };
     for class in sorted(&settings.tax_classes) {
-        lines.write("taxClass", &TaxClassLine { handle: class.handle.clone(), name: class.name.clone() })?;
+        lines.write(
+            "taxClass",
+            &TaxClassLine {
+                handle: class.handle.clone(),
+                name: class.name.clone(),
+            },
+        )?;
     }
     for channel in sorted(&settings.channels) {
-        lines.write("channel", &ChannelLine {
-            handle: channel.handle.clone(),
-            name: channel.name.clone(),
-            status: Some(channel.status),
-            currency: channel.currency,
-            currencies: Some(channel.currencies.0.clone()),
-            countries: channel.countries.0.clone(),
-            prices_include_tax: Some(channel.prices_include_tax),
-            rounding: Some(channel.rounding),
-            tax_per: Some(channel.tax_per),
-            order_numbers: Some(channel.order_numbers),
-            order_number_prefix: Some(channel.order_number_prefix.clone()),
-            hold_minutes: Some(channel.hold_minutes),
-            metadata: Some(channel.metadata.0.clone()),
-        })?;
+        lines.write(
+            "channel",
+            &ChannelLine {
+                handle: channel.handle.clone(),
+                name: channel.name.clone(),
+                status: Some(channel.status),
+                currency: channel.currency,
+                currencies: Some(channel.currencies.0.clone()),
+                countries: channel.countries.0.clone(),
+                prices_include_tax: Some(channel.prices_include_tax),
+                rounding: Some(channel.rounding),
+                tax_per: Some(channel.tax_per),
+                order_numbers: Some(channel.order_numbers),
+                order_number_prefix: Some(channel.order_number_prefix.clone()),
+                hold_minutes: Some(channel.hold_minutes),
+                metadata: Some(channel.metadata.0.clone()),
+            },
+        )?;
     }
     for zone in sorted(&settings.tax_zones) {
-        let rate = |r: &crate::domain::tax::TaxRate| TaxRateLine { class: class(&r.class_id), name: r.name.clone(), rate: r.rate };
-        lines.write("taxZone", &TaxZoneLine {
-            handle: zone.handle.clone(),
-            name: zone.name.clone(),
-            countries: zone.countries.clone(),
-            regions: zone.regions.clone(),
-            rates: zone.rates.iter().map(rate).collect(),
-        })?;
+        let rate = |r: &crate::domain::tax::TaxRate| TaxRateLine {
+            class: class(&r.class_id),
+            name: r.name.clone(),
+            rate: r.rate,
+        };
+        lines.write(
+            "taxZone",
+            &TaxZoneLine {
+                handle: zone.handle.clone(),
+                name: zone.name.clone(),
+                countries: zone.countries.clone(),
+                regions: zone.regions.clone(),
+                rates: zone.rates.iter().map(rate).collect(),
+            },
+        )?;
     }
     for location in sorted(&settings.locations) {
-        lines.write("location", &LocationLine {
-            handle: location.handle.clone(),
-            name: location.name.clone(),
-            country: location.country.clone(),
-            active: Some(location.active),
-            priority: Some(location.priority),
-        })?;
+        lines.write(
+            "location",
+            &LocationLine {
+                handle: location.handle.clone(),
+                name: location.name.clone(),
+                country: location.country.clone(),
+                active: Some(location.active),
+                priority: Some(location.priority),
+            },
+        )?;
     }
     for zone in sorted(&settings.shipping_zones) {
-        lines.write("shippingZone", &ShippingZoneLine {
-            handle: zone.handle.clone(),
-            name: zone.name.clone(),
-            countries: zone.countries.0.clone(),
-        })?;
+        lines.write(
+            "shippingZone",
+            &ShippingZoneLine {
+                handle: zone.handle.clone(),
+                name: zone.name.clone(),
+                countries: zone.countries.0.clone(),
+            },
+        )?;
     }
     shipping_methods(settings, class, lines)?;
     for category in parents_first(&settings.categories) {
@@ -101,22 +131,39 @@ fn shipping_methods(
     class: impl Fn(&TaxClassId) -> String,
     lines: &mut Lines<impl Write>,
 ) -> Result<()> {
-    let zones: HashMap<_, _> = settings.shipping_zones.values().map(|z| (z.id, &z.handle)).collect();
-    let channels: HashMap<_, _> = settings.channels.values().map(|c| (c.id, &c.handle)).collect();
+    let zones: HashMap<_, _> = settings
+        .shipping_zones
+        .values()
+        .map(|z| (z.id, &z.handle))
+        .collect();
+    let channels: HashMap<_, _> = settings
+        .channels
+        .values()
+        .map(|c| (c.id, &c.handle))
+        .collect();
     let mut methods: Vec<ShippingMethodLine> = settings
         .shipping_methods
         .values()
         .map(|m| ShippingMethodLine {
             handle: m.handle.clone(),
-            zone: zones.get(&m.zone_id).map_or_else(String::new, ToString::to_string),
-            channel: channels.get(&m.channel_id).map_or_else(String::new, ToString::to_string),
+            zone: zones
+                .get(&m.zone_id)
+                .map_or_else(String::new, ToString::to_string),
+            channel: channels
+                .get(&m.channel_id)
+                .map_or_else(String::new, ToString::to_string),
             name: m.name.clone(),
             tax_class: class(&m.tax_class_id),
             rate_by: m.rate_by,
             rates: m
                 .rates
                 .iter()
-                .map(|r| ShippingRateLine { currency: r.currency, from: r.from, up_to: r.up_to, amount: r.amount })
+                .map(|r| ShippingRateLine {
+                    currency: r.currency,
+                    from: r.from,
+                    up_to: r.up_to,
+                    amount: r.amount,
+                })
                 .collect(),
             min_days: m.min_days,
             max_days: m.max_days,
@@ -124,7 +171,9 @@ fn shipping_methods(
         })
         .collect();
     methods.sort_by(|a, b| (&a.channel, &a.zone, &a.handle).cmp(&(&b.channel, &b.zone, &b.handle)));
-    methods.iter().try_for_each(|method| lines.write("shippingMethod", method))
+    methods
+        .iter()
+        .try_for_each(|method| lines.write("shippingMethod", method))
 }
 
 fn sorted<T>(items: &HashMap<String, T>) -> Vec<&T> {
@@ -139,21 +188,29 @@ fn parents_first(categories: &HashMap<String, Category>) -> Vec<CategoryLine> {
     let way = |category: &Category| {
         let mut way = vec![category.handle.clone()];
         let mut above = category.parent_id;
-        while let Some(parent) = above.and_then(|id| by_id.get(&id)).filter(|_| way.len() < 100) {
+        while let Some(parent) = above
+            .and_then(|id| by_id.get(&id))
+            .filter(|_| way.len() < 100)
+        {
             way.push(parent.handle.clone());
             above = parent.parent_id;
         }
         way.reverse();
         way
     };
-    let mut ways: Vec<(Vec<String>, &Category)> = categories.values().map(|c| (way(c), c)).collect();
+    let mut ways: Vec<(Vec<String>, &Category)> =
+        categories.values().map(|c| (way(c), c)).collect();
     ways.sort_by(|a, b| a.0.cmp(&b.0));
     ways.into_iter()
         .map(|(way, category)| CategoryLine {
             handle: category.handle.clone(),
             title: category.title.clone(),
             description: Some(category.description.clone()),
-            parent: way.len().checked_sub(2).and_then(|i| way.get(i)).map_or(Patch::Null, |p| Patch::Value(p.clone())),
+            parent: way
+                .len()
+                .checked_sub(2)
+                .and_then(|i| way.get(i))
+                .map_or(Patch::Null, |p| Patch::Value(p.clone())),
             position: Some(category.position),
         })
         .collect()
@@ -176,5 +233,8 @@ impl<W: Write> Lines<'_, W> {
 }
 
 fn unwritable(error: std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("The export cannot be written: {error}."))
+    Error::new(
+        Code::Unavailable,
+        format!("The export cannot be written: {error}."),
+    )
 }

@@ -17,7 +17,8 @@ use crate::domain::catalog::UpsertProduct;
 use crate::kernel::{Code, Error, Result};
 
 /// Everything that a line may be, for the message about one that is not.
-const TYPES: &str = "channel, taxClass, taxZone, location, shippingZone, shippingMethod, category, product";
+const TYPES: &str =
+    "channel, taxClass, taxZone, location, shippingZone, shippingMethod, category, product";
 
 /// Reads `input` into the shop.
 pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()> {
@@ -29,7 +30,11 @@ pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()
             Line::Text(text) if text.trim().is_empty() => continue,
             Line::Text(text) => text,
             Line::NotUtf8(at) => {
-                report.refuse(number, "", &format!("Is not UTF-8 (byte {at}); save the file as UTF-8."));
+                report.refuse(
+                    number,
+                    "",
+                    &format!("Is not UTF-8 (byte {at}); save the file as UTF-8."),
+                );
                 continue;
             }
             Line::TooLong => {
@@ -39,7 +44,9 @@ pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()
         };
         match read(text) {
             Err(problem) => report.refuse(number, &problem.0, &problem.1),
-            Ok(Parsed::Product(product)) => products.add(report, number, text.len(), *product).await?,
+            Ok(Parsed::Product(product)) => {
+                products.add(report, number, text.len(), *product).await?
+            }
             Ok(Parsed::Setting(setting)) => {
                 products.flush(report).await?;
                 match settings.apply(setting).await {
@@ -63,18 +70,35 @@ type Problem = (String, String);
 
 fn read(text: &str) -> Result<Parsed, Problem> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
-        let what = if error.is_eof() { "Is cut off" } else { "Is not JSON" };
+        let what = if error.is_eof() {
+            "Is cut off"
+        } else {
+            "Is not JSON"
+        };
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
-        (String::new(), format!("{what}: {reason} (column {}).", error.column()))
+        (
+            String::new(),
+            format!("{what}: {reason} (column {}).", error.column()),
+        )
     })?;
     let Value::Object(mut fields) = value else {
         return Err((String::new(), "Is no JSON object.".to_owned()));
     };
     let kind = match fields.remove("type") {
         Some(Value::String(kind)) => kind,
-        Some(_) => return Err(("/type".to_owned(), format!("Must be a text, one of: {TYPES}."))),
-        None => return Err(("/type".to_owned(), format!("Is missing; it is one of: {TYPES}."))),
+        Some(_) => {
+            return Err((
+                "/type".to_owned(),
+                format!("Must be a text, one of: {TYPES}."),
+            ));
+        }
+        None => {
+            return Err((
+                "/type".to_owned(),
+                format!("Is missing; it is one of: {TYPES}."),
+            ));
+        }
     };
     let value = Value::Object(fields);
     Ok(match kind.as_str() {
@@ -86,7 +110,12 @@ fn read(text: &str) -> Result<Parsed, Problem> {
         "location" => Parsed::Setting(Setting::Location(fields_of(value)?)),
         "shippingZone" => Parsed::Setting(Setting::ShippingZone(fields_of(value)?)),
         "shippingMethod" => Parsed::Setting(Setting::ShippingMethod(fields_of(value)?)),
-        _ => return Err(("/type".to_owned(), format!("There is no type {kind:?}; there are: {TYPES}."))),
+        _ => {
+            return Err((
+                "/type".to_owned(),
+                format!("There is no type {kind:?}; there are: {TYPES}."),
+            ));
+        }
     })
 }
 
@@ -128,23 +157,44 @@ mod tests {
 
     #[test]
     fn a_line_says_what_it_is() {
-        assert_eq!(problem(r#"{"type":"taxClass","handle":"food","name":"Food"}"#), "fine");
-        assert_eq!(problem(r#"{"handle":"mug","variants":[],"type":"product"}"#), "fine");
+        assert_eq!(
+            problem(r#"{"type":"taxClass","handle":"food","name":"Food"}"#),
+            "fine"
+        );
+        assert_eq!(
+            problem(r#"{"handle":"mug","variants":[],"type":"product"}"#),
+            "fine"
+        );
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let cases = [
             ("[1]", ": Is no JSON object."),
-            ("{\"type\":\"pro", ": Is cut off: EOF while parsing a string (column 12)."),
+            (
+                "{\"type\":\"pro",
+                ": Is cut off: EOF while parsing a string (column 12).",
+            ),
             ("{type}", ": Is not JSON: key must be a string (column 2)."),
             (r#"{"handle":"mug"}"#, "/type: Is missing"),
             (r#"{"type":"order"}"#, "/type: There is no type \"order\""),
             (r#"{"type":7}"#, "/type: Must be a text"),
-            (r#"{"type":"taxClass","handle":"a","name":"A","rate":1}"#, "/rate: unknown field `rate`"),
-            (r#"{"type":"product","handle":"a","variants":[{"sku":7}]}"#, "/variants/0/sku: invalid type: integer"),
-            (r#"{"type":"product","handle":"a","variants":[{"sku":"a","weightGrams":1.5}]}"#, "/variants/0/weightGrams: "),
-            (r#"{"type":"product","handle":"a"}"#, ": missing field `variants`."),
+            (
+                r#"{"type":"taxClass","handle":"a","name":"A","rate":1}"#,
+                "/rate: unknown field `rate`",
+            ),
+            (
+                r#"{"type":"product","handle":"a","variants":[{"sku":7}]}"#,
+                "/variants/0/sku: invalid type: integer",
+            ),
+            (
+                r#"{"type":"product","handle":"a","variants":[{"sku":"a","weightGrams":1.5}]}"#,
+                "/variants/0/weightGrams: ",
+            ),
+            (
+                r#"{"type":"product","handle":"a"}"#,
+                ": missing field `variants`.",
+            ),
         ];
         for (text, wanted) in cases {
             let got = problem(text);
@@ -154,7 +204,10 @@ mod tests {
 
     #[test]
     fn json_that_is_nested_too_deeply_is_refused() {
-        let text = format!("{{\"type\":\"product\",\"metadata\":{}", "[".repeat(100_000));
+        let text = format!(
+            "{{\"type\":\"product\",\"metadata\":{}",
+            "[".repeat(100_000)
+        );
         assert!(problem(&text).contains("recursion limit"));
     }
 }

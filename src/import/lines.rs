@@ -25,14 +25,24 @@ pub enum Line<'a> {
 impl<R: Read> Lines<R> {
     /// The lines of `input`.
     pub fn new(input: R) -> Self {
-        Self { input: BufReader::new(input), number: 0, buffer: Vec::new() }
+        Self {
+            input: BufReader::new(input),
+            number: 0,
+            buffer: Vec::new(),
+        }
     }
 
     /// The next line and its number, from 1. A byte order mark is no part of the first.
     pub fn next(&mut self) -> std::io::Result<Option<(u64, Line<'_>)>> {
         self.buffer.clear();
-        let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX).saturating_add(1);
-        if Read::by_ref(&mut self.input).take(limit).read_until(b'\n', &mut self.buffer)? == 0 {
+        let limit = u64::try_from(MAX_LINE)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        if Read::by_ref(&mut self.input)
+            .take(limit)
+            .read_until(b'\n', &mut self.buffer)?
+            == 0
+        {
             return Ok(None);
         }
         self.number += 1;
@@ -77,11 +87,14 @@ mod tests {
         let mut lines = Lines::new(bytes);
         let mut out = Vec::new();
         while let Some((number, line)) = lines.next().unwrap() {
-            out.push((number, match line {
-                Line::Text(text) => text.to_owned(),
-                Line::NotUtf8(at) => format!("not utf-8 at {at}"),
-                Line::TooLong => "too long".to_owned(),
-            }));
+            out.push((
+                number,
+                match line {
+                    Line::Text(text) => text.to_owned(),
+                    Line::NotUtf8(at) => format!("not utf-8 at {at}"),
+                    Line::TooLong => "too long".to_owned(),
+                },
+            ));
         }
         out
     }
@@ -92,7 +105,13 @@ mod tests {
         bytes.extend(std::iter::repeat_n(b'x', MAX_LINE + 9));
         bytes.extend(b"\nhalf");
         let texts: Vec<_> = seen(&bytes);
-        let wanted = [(1, "one"), (2, ""), (3, "not utf-8 at 3"), (4, "too long"), (5, "half")];
+        let wanted = [
+            (1, "one"),
+            (2, ""),
+            (3, "not utf-8 at 3"),
+            (4, "too long"),
+            (5, "half"),
+        ];
         assert_eq!(texts, wanted.map(|(n, t)| (n, t.to_owned())));
     }
 }

@@ -26,11 +26,23 @@ pub struct Products {
 impl Products {
     /// None so far.
     pub fn new(cx: &Cx) -> Self {
-        Self { cx: cx.clone(), rows: Vec::new(), handles: HashSet::new(), variants: 0, bytes: 0 }
+        Self {
+            cx: cx.clone(),
+            rows: Vec::new(),
+            handles: HashSet::new(),
+            variants: 0,
+            bytes: 0,
+        }
     }
 
     /// Adds the product that stands in `line`; writes what waits when that is enough.
-    pub async fn add(&mut self, report: &mut Report, line: u64, bytes: usize, product: UpsertProduct) -> Result<()> {
+    pub async fn add(
+        &mut self,
+        report: &mut Report,
+        line: u64,
+        bytes: usize,
+        product: UpsertProduct,
+    ) -> Result<()> {
         let full = self.rows.len() >= MAX_ROWS
             || self.variants + product.variants.len() > MAX_VARIANTS
             || self.bytes + bytes > MAX_BYTES
@@ -79,14 +91,19 @@ impl Products {
     }
 
     async fn send(&self, products: Vec<UpsertProduct>) -> Result<UpsertReport> {
-        Ok(dispatch(&self.cx, BulkUpsertProducts { products }).await?.value)
+        Ok(dispatch(&self.cx, BulkUpsertProducts { products })
+            .await?
+            .value)
     }
 }
 
 fn tell(report: &mut Report, lines: &[u64], answer: &UpsertReport) {
     for (i, (line, row)) in lines.iter().zip(&answer.rows).enumerate() {
         if row.outcome == Outcome::Refused {
-            let reasons = row.errors.iter().map(|e| (e.pointer.as_str(), e.message.as_str()));
+            let reasons = row
+                .errors
+                .iter()
+                .map(|e| (e.pointer.as_str(), e.message.as_str()));
             report.refuse_for(*line, reasons, &format!("/products/{i}"));
         } else {
             report.count(row.outcome);

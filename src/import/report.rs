@@ -38,12 +38,20 @@ impl Report {
     /// A report on standard error, with a bar of rate and time left where that is a terminal. `total` is the number of
     /// bytes, where it is known.
     pub fn on_terminal(total: Option<u64>) -> Self {
-        Self::with_bar(total, "{bar:30} {percent:>3}%  {bytes_per_sec}  {eta} left  {msg}", "{spinner} {bytes}  {bytes_per_sec}  {msg}")
+        Self::with_bar(
+            total,
+            "{bar:30} {percent:>3}%  {bytes_per_sec}  {eta} left  {msg}",
+            "{spinner} {bytes}  {bytes_per_sec}  {msg}",
+        )
     }
 
     /// The same for `total` things that are made rather than read.
     pub fn of_things(total: u64) -> Self {
-        Self::with_bar(Some(total), "{bar:30} {percent:>3}%  {pos} of {len}  {per_sec}  {eta} left  {msg}", "{pos}")
+        Self::with_bar(
+            Some(total),
+            "{bar:30} {percent:>3}%  {pos} of {len}  {per_sec}  {eta} left  {msg}",
+            "{pos}",
+        )
     }
 
     fn with_bar(total: Option<u64>, known: &str, unknown: &str) -> Self {
@@ -55,12 +63,18 @@ impl Report {
         bar.enable_steady_tick(Duration::from_millis(200));
         let out = bar.clone();
         let tell = move |text: &str| out.suspend(|| eprintln!("{text}"));
-        Self { bar, ..Self::to(tell) }
+        Self {
+            bar,
+            ..Self::to(tell)
+        }
     }
 
     /// The same stream, counted by the bar.
     pub fn watch<R: Read>(&self, input: R) -> impl Read + use<R> {
-        Watched { input, bar: self.bar.clone() }
+        Watched {
+            input,
+            bar: self.bar.clone(),
+        }
     }
 
     /// Moves the bar on by `count` things.
@@ -88,18 +102,30 @@ impl Report {
     ) {
         self.refused += 1;
         for (pointer, message) in reasons {
-            self.complain(line, pointer.strip_prefix(strip).unwrap_or(pointer), message);
+            self.complain(
+                line,
+                pointer.strip_prefix(strip).unwrap_or(pointer),
+                message,
+            );
         }
     }
 
     /// A line cannot be used: an operation refused it as a whole.
     pub fn refuse_error(&mut self, line: u64, error: &Error, strip: &str) {
         if error.fields.is_empty() {
-            let source = error.source.as_ref().map(ToString::to_string).filter(|s| !s.is_empty());
+            let source = error
+                .source
+                .as_ref()
+                .map(ToString::to_string)
+                .filter(|s| !s.is_empty());
             let reason = source.map_or_else(String::new, |source| format!(" ({source})"));
             return self.refuse(line, "", &format!("{}{reason}", error.detail));
         }
-        let reasons = error.fields.iter().map(|FieldError { pointer, message, .. }| (pointer.as_str(), message.as_str()));
+        let reasons = error.fields.iter().map(
+            |FieldError {
+                 pointer, message, ..
+             }| (pointer.as_str(), message.as_str()),
+        );
         self.refuse_for(line, reasons, strip);
     }
 

@@ -15,16 +15,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 
+use super::Report;
 use super::amount::minor;
 use super::products::Products;
 use super::settings::{
-    ChannelLine, LocationLine, Setting, Settings, ShippingMethodLine, ShippingRateLine, ShippingZoneLine, TaxClassLine,
+    ChannelLine, LocationLine, Setting, Settings, ShippingMethodLine, ShippingRateLine,
+    ShippingZoneLine, TaxClassLine,
 };
 use super::table::{Column, Row, Table};
-use super::Report;
 use crate::context::Cx;
 use crate::domain::catalog::{
-    self, MAX_ROWS, ProductKind, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock, UpsertVariant,
+    self, MAX_ROWS, ProductKind, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock,
+    UpsertVariant,
 };
 use crate::domain::shipping::ShippingRateBy;
 use crate::kernel::money::Minor;
@@ -37,14 +39,38 @@ const QUANTITY: usize = 3;
 const PRICE: usize = 4;
 const COUNTRY: usize = 5;
 const COLUMNS: &[Column] = &[
-    Column { names: &["invoiceno", "invoice"], needed: true },
-    Column { names: &["stockcode"], needed: true },
-    Column { names: &["description"], needed: true },
-    Column { names: &["quantity"], needed: true },
-    Column { names: &["unitprice", "price"], needed: true },
-    Column { names: &["country"], needed: true },
-    Column { names: &["invoicedate"], needed: true },
-    Column { names: &["customerid", "customer id"], needed: true },
+    Column {
+        names: &["invoiceno", "invoice"],
+        needed: true,
+    },
+    Column {
+        names: &["stockcode"],
+        needed: true,
+    },
+    Column {
+        names: &["description"],
+        needed: true,
+    },
+    Column {
+        names: &["quantity"],
+        needed: true,
+    },
+    Column {
+        names: &["unitprice", "price"],
+        needed: true,
+    },
+    Column {
+        names: &["country"],
+        needed: true,
+    },
+    Column {
+        names: &["invoicedate"],
+        needed: true,
+    },
+    Column {
+        names: &["customerid", "customer id"],
+        needed: true,
+    },
 ];
 
 /// Stock codes that are services.
@@ -90,7 +116,12 @@ pub struct Summary {
 }
 
 /// Reads `input` into the shop.
-pub async fn import(cx: &Cx, input: impl Read, options: &Options, report: &mut Report) -> Result<Summary> {
+pub async fn import(
+    cx: &Cx,
+    input: impl Read,
+    options: &Options,
+    report: &mut Report,
+) -> Result<Summary> {
     let mut settings = Settings::load(cx).await?;
     let missing = !settings.channels.contains_key(&options.channel);
     if missing && !options.create_channel {
@@ -116,23 +147,48 @@ pub async fn import(cx: &Cx, input: impl Read, options: &Options, report: &mut R
         (None, false) => only_location(&settings)?,
     };
     if options.create_channel {
-        create(&mut settings, &options.channel, &location, &summary.countries, currency).await?;
+        create(
+            &mut settings,
+            &options.channel,
+            &location,
+            &summary.countries,
+            currency,
+        )
+        .await?;
     }
     if !settings.locations.contains_key(&location) {
-        return Err(Error::new(Code::NotFound, format!("There is no location {location}.")));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("There is no location {location}."),
+        ));
     }
     write(cx, &goods, options, &location, report).await?;
     Ok(summary)
 }
 
-async fn write(cx: &Cx, goods: &[(String, Goods)], options: &Options, location: &str, report: &mut Report) -> Result<()> {
+async fn write(
+    cx: &Cx,
+    goods: &[(String, Goods)],
+    options: &Options,
+    location: &str,
+    report: &mut Report,
+) -> Result<()> {
     let mut products = Products::new(cx);
     for chunk in goods.chunks(MAX_ROWS) {
         let skus: Vec<String> = chunk.iter().map(|(code, _)| code.clone()).collect();
-        let known = cx.read(move |tx| catalog::find_by_skus(tx, skus.iter().map(String::as_str))).await?;
+        let known = cx
+            .read(move |tx| catalog::find_by_skus(tx, skus.iter().map(String::as_str)))
+            .await?;
         for (code, goods) in chunk {
             let stock = (!goods.is_service() && !known.contains_key(code)).then_some(location);
-            products.add(report, goods.line, 0, goods.product(code, &options.channel, stock)).await?;
+            products
+                .add(
+                    report,
+                    goods.line,
+                    0,
+                    goods.product(code, &options.channel, stock),
+                )
+                .await?;
         }
     }
     products.flush(report).await
@@ -142,8 +198,14 @@ fn only_location(settings: &Settings) -> Result<String> {
     let mut handles = settings.locations.keys();
     match (handles.next(), handles.next()) {
         (Some(only), None) => Ok(only.clone()),
-        (None, _) => Err(Error::new(Code::NotFound, "There is no location; add --create-channel, which makes one.")),
-        _ => Err(Error::new(Code::ValidationFailed, "There are several locations; say with --location which has the stock.")),
+        (None, _) => Err(Error::new(
+            Code::NotFound,
+            "There is no location; add --create-channel, which makes one.",
+        )),
+        _ => Err(Error::new(
+            Code::ValidationFailed,
+            "There are several locations; say with --location which has the stock.",
+        )),
     }
 }
 
@@ -158,7 +220,10 @@ async fn create(
 ) -> Result<()> {
     let countries: Vec<String> = countries.iter().map(ToString::to_string).collect();
     if !settings.tax_classes.contains_key("standard") {
-        let line = TaxClassLine { handle: "standard".into(), name: "Standard".into() };
+        let line = TaxClassLine {
+            handle: "standard".into(),
+            name: "Standard".into(),
+        };
         settings.apply(Setting::TaxClass(line)).await?;
     }
     if !settings.locations.contains_key(location) {
@@ -191,12 +256,21 @@ async fn create(
     }
     let zone = format!("{channel}-world");
     if !settings.shipping_zones.contains_key(&zone) {
-        let line = ShippingZoneLine { handle: zone.clone(), name: "Everywhere".into(), countries };
+        let line = ShippingZoneLine {
+            handle: zone.clone(),
+            name: "Everywhere".into(),
+            countries,
+        };
         settings.apply(Setting::ShippingZone(line)).await?;
     }
-    let ids = (settings.shipping_zones.get(&zone).map(|z| z.id), settings.channels.get(channel).map(|c| c.id));
+    let ids = (
+        settings.shipping_zones.get(&zone).map(|z| z.id),
+        settings.channels.get(channel).map(|c| c.id),
+    );
     if let (Some(zone_id), Some(channel_id)) = ids
-        && !settings.shipping_methods.contains_key(&(zone_id, channel_id, "collection".to_owned()))
+        && !settings
+            .shipping_methods
+            .contains_key(&(zone_id, channel_id, "collection".to_owned()))
     {
         let line = ShippingMethodLine {
             handle: "collection".into(),
@@ -205,7 +279,12 @@ async fn create(
             name: "Collection".into(),
             tax_class: "standard".into(),
             rate_by: ShippingRateBy::Value,
-            rates: vec![ShippingRateLine { currency, from: Minor(0), up_to: None, amount: Minor(0) }],
+            rates: vec![ShippingRateLine {
+                currency,
+                from: Minor(0),
+                up_to: None,
+                amount: Minor(0),
+            }],
             min_days: 0,
             max_days: 0,
             active: None,
@@ -236,13 +315,24 @@ impl Goods {
     }
 
     fn product(&self, code: &str, channel: &str, location: Option<&str>) -> UpsertProduct {
-        let stock = location.map(|location| UpsertStock { location: location.to_owned(), on_hand: self.units });
+        let stock = location.map(|location| UpsertStock {
+            location: location.to_owned(),
+            on_hand: self.units,
+        });
         UpsertProduct {
             handle: slug(code),
-            title: Some(most_frequent(&self.descriptions).cloned().unwrap_or_else(|| code.to_owned())),
+            title: Some(
+                most_frequent(&self.descriptions)
+                    .cloned()
+                    .unwrap_or_else(|| code.to_owned()),
+            ),
             description: None,
             status: None,
-            kind: Some(if self.service { ProductKind::Digital } else { ProductKind::Physical }),
+            kind: Some(if self.service {
+                ProductKind::Digital
+            } else {
+                ProductKind::Physical
+            }),
             options: None,
             attributes: None,
             media: None,
@@ -256,7 +346,11 @@ impl Goods {
                 options: Some(Document::default()),
                 weight_grams: None,
                 requires_shipping: Some(!self.service),
-                stock_policy: Some(if self.service { StockPolicy::Untracked } else { StockPolicy::Deny }),
+                stock_policy: Some(if self.service {
+                    StockPolicy::Untracked
+                } else {
+                    StockPolicy::Deny
+                }),
                 backorder_limit: None,
                 metadata: None,
                 prices: vec![UpsertPrice {
@@ -273,7 +367,11 @@ impl Goods {
 
 /// The most frequent; of two that are as frequent, the first in order.
 fn most_frequent<T: Ord>(counts: &BTreeMap<T, u64>) -> Option<&T> {
-    counts.iter().rev().max_by_key(|(_, count)| **count).map(|(value, _)| value)
+    counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, count)| **count)
+        .map(|(value, _)| value)
 }
 
 /// What has been read of the file.
@@ -291,7 +389,9 @@ impl File {
         while let Some(row) = table.next()? {
             self.summary.rows += 1;
             let read = match row {
-                Ok(row) => self.row(&row, currency).map_err(|message| (row.line, message)),
+                Ok(row) => self
+                    .row(&row, currency)
+                    .map_err(|message| (row.line, message)),
                 Err(problem) => Err(problem),
             };
             if let Err((line, message)) = read {
@@ -300,7 +400,9 @@ impl File {
             }
         }
         for country in &self.unknown {
-            report.note(&format!("The country {country:?} is not known here; orders to it would go to GB."));
+            report.note(&format!(
+                "The country {country:?} is not known here; orders to it would go to GB."
+            ));
         }
         Ok(())
     }
@@ -310,8 +412,12 @@ impl File {
         if code.is_empty() || slug(code).is_empty() {
             return Err(format!("{code:?} is not a stock code."));
         }
-        let quantity: i64 =
-            row.get(QUANTITY).parse().map_err(|_| format!("The quantity {:?} is not a whole number.", row.get(QUANTITY)))?;
+        let quantity: i64 = row.get(QUANTITY).parse().map_err(|_| {
+            format!(
+                "The quantity {:?} is not a whole number.",
+                row.get(QUANTITY)
+            )
+        })?;
         let price = minor(row.get(PRICE), currency)?;
         if price < 0 {
             return Err(format!("The price {} is negative.", row.get(PRICE)));
@@ -319,21 +425,39 @@ impl File {
         let invoice = row.get(INVOICE);
         let cancelled = invoice.starts_with(['C', 'c']);
         if invoice.is_empty() || quantity == 0 || (quantity < 0) != cancelled {
-            return Err(format!("A quantity of {quantity} does not go with the invoice {invoice:?}."));
+            return Err(format!(
+                "A quantity of {quantity} does not go with the invoice {invoice:?}."
+            ));
         }
-        let amount = quantity.checked_mul(price).ok_or("The amount is too large.")?;
+        let amount = quantity
+            .checked_mul(price)
+            .ok_or("The amount is too large.")?;
         let goods = self.goods.entry(code.to_owned()).or_insert_with(|| Goods {
             line: row.line,
             service: SERVICES.contains(&code),
             ..Goods::default()
         });
-        let sum = if cancelled { &mut goods.cancellations } else { &mut goods.sales };
-        let total = sum.1.checked_add(amount).ok_or("The sum of this code is too large.")?;
-        let units = if cancelled { Some(goods.units) } else { goods.units.checked_add(quantity) };
+        let sum = if cancelled {
+            &mut goods.cancellations
+        } else {
+            &mut goods.sales
+        };
+        let total = sum
+            .1
+            .checked_add(amount)
+            .ok_or("The sum of this code is too large.")?;
+        let units = if cancelled {
+            Some(goods.units)
+        } else {
+            goods.units.checked_add(quantity)
+        };
         goods.units = units.ok_or("There are too many units of this code.")?;
         *sum = (sum.0 + 1, total);
         if !row.get(DESCRIPTION).is_empty() {
-            *goods.descriptions.entry(row.get(DESCRIPTION).to_owned()).or_default() += 1;
+            *goods
+                .descriptions
+                .entry(row.get(DESCRIPTION).to_owned())
+                .or_default() += 1;
         }
         if !cancelled && price > 0 && code != DISCOUNT {
             *goods.prices.entry(price).or_default() += 1;
@@ -355,9 +479,15 @@ impl File {
         let mut handles: HashMap<String, String> = HashMap::new();
         let mut kept = Vec::new();
         let mut lines: Vec<(u64, String)> = Vec::new();
-        let add = |sum: &mut (u64, i64), more: (u64, i64)| *sum = (sum.0 + more.0, sum.1.saturating_add(more.1));
+        let add = |sum: &mut (u64, i64), more: (u64, i64)| {
+            *sum = (sum.0 + more.0, sum.1.saturating_add(more.1))
+        };
         // A code of which no row could be read is no code.
-        for (code, goods) in self.goods.into_iter().filter(|(_, g)| g.sales.0 + g.cancellations.0 > 0) {
+        for (code, goods) in self
+            .goods
+            .into_iter()
+            .filter(|(_, g)| g.sales.0 + g.cancellations.0 > 0)
+        {
             let reason = if code == DISCOUNT {
                 Some("A discount is no goods.".to_owned())
             } else if goods.prices.is_empty() {
@@ -382,16 +512,29 @@ impl File {
             add(&mut summary.unusable_sales, goods.sales);
             add(&mut summary.unusable_cancellations, goods.cancellations);
             if goods.waiting.is_empty() {
-                lines.push((goods.line, format!("{reason} (and {} more rows)", goods.sales.0 + goods.cancellations.0 - 1)));
+                lines.push((
+                    goods.line,
+                    format!(
+                        "{reason} (and {} more rows)",
+                        goods.sales.0 + goods.cancellations.0 - 1
+                    ),
+                ));
             }
-            lines.extend(goods.waiting.iter().map(|(line, _)| (*line, reason.clone())));
+            lines.extend(
+                goods
+                    .waiting
+                    .iter()
+                    .map(|(line, _)| (*line, reason.clone())),
+            );
         }
         lines.sort();
         for (line, reason) in lines {
             report.refuse(line, "", &reason);
         }
         summary.countries = vec!["GB"];
-        summary.countries.extend(self.countries.into_iter().filter(|c| *c != "GB"));
+        summary
+            .countries
+            .extend(self.countries.into_iter().filter(|c| *c != "GB"));
         (kept, summary)
     }
 }
@@ -399,7 +542,9 @@ impl File {
 /// A stock code as a handle.
 pub fn slug(code: &str) -> String {
     let lower = code.to_lowercase();
-    let parts = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let parts = lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-")
 }
 
@@ -457,14 +602,20 @@ mod tests {
 
     use super::*;
 
-    const HEAD: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+    const HEAD: &str =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
     fn read(rows: &str) -> (Vec<(String, Goods)>, Summary, Vec<String>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let sink = told.clone();
         let mut report = Report::to(move |text| sink.lock().unwrap().push(text.to_owned()));
         let mut file = File::default();
-        file.read(format!("{HEAD}{rows}").as_bytes(), "GBP".parse().unwrap(), &mut report).unwrap();
+        file.read(
+            format!("{HEAD}{rows}").as_bytes(),
+            "GBP".parse().unwrap(),
+            &mut report,
+        )
+        .unwrap();
         let (goods, summary) = file.settle(&mut report);
         let told = told.lock().unwrap().clone();
         (goods, summary, told)
@@ -480,16 +631,31 @@ mod tests {
              C4,85123A,WHITE HOLDER,-6,2010-12-01T08:34:00Z,2.55,1,Germany\n\
              5,POST,POSTAGE,1,2010-12-01T08:34:00Z,18,1,Atlantis\n",
         );
-        assert_eq!(told, ["The country \"Atlantis\" is not known here; orders to it would go to GB."]);
+        assert_eq!(
+            told,
+            ["The country \"Atlantis\" is not known here; orders to it would go to GB."]
+        );
         let product = goods[0].1.product(&goods[0].0, "retail", Some("leeds"));
         let variant = &product.variants[0];
-        assert_eq!((product.handle.as_str(), product.title.as_deref()), ("85123a", Some("WHITE HOLDER")));
-        assert_eq!((variant.prices[0].amount.0, variant.stock[0].on_hand), (255, 13));
+        assert_eq!(
+            (product.handle.as_str(), product.title.as_deref()),
+            ("85123a", Some("WHITE HOLDER"))
+        );
+        assert_eq!(
+            (variant.prices[0].amount.0, variant.stock[0].on_hand),
+            (255, 13)
+        );
         let post = goods[1].1.product(&goods[1].0, "retail", None);
         assert_eq!(post.variants[0].stock_policy, Some(StockPolicy::Untracked));
         assert_eq!(post.variants[0].requires_shipping, Some(false));
-        assert_eq!((summary.products, summary.services, summary.units), (2, 1, 13));
-        assert_eq!((summary.sales, summary.cancellations), ((5, 4175), (1, -1530)));
+        assert_eq!(
+            (summary.products, summary.services, summary.units),
+            (2, 1, 13)
+        );
+        assert_eq!(
+            (summary.sales, summary.cancellations),
+            ((5, 4175), (1, -1530))
+        );
         assert_eq!(summary.countries, ["GB", "DE", "IE"]);
     }
 
@@ -510,18 +676,27 @@ mod tests {
         );
         assert!(goods.is_empty());
         let lines: Vec<&str> = told.iter().map(|t| t.split(':').next().unwrap()).collect();
-        let wanted = ["2", "3", "4", "5", "6", "10", "11", "12", "7", "8", "9"].map(|n| format!("line {n}"));
+        let wanted =
+            ["2", "3", "4", "5", "6", "10", "11", "12", "7", "8", "9"].map(|n| format!("line {n}"));
         assert_eq!(lines, wanted);
-        assert_eq!(told[0], "line 2: \"2.555\" has more decimals than GBP has (2).");
+        assert_eq!(
+            told[0],
+            "line 2: \"2.555\" has more decimals than GBP has (2)."
+        );
         assert_eq!((summary.rows, summary.unreadable), (11, 8));
-        assert_eq!((summary.unusable_sales, summary.unusable_cancellations), ((1, 0), (2, -920)));
+        assert_eq!(
+            (summary.unusable_sales, summary.unusable_cancellations),
+            ((1, 0), (2, -920))
+        );
     }
 
     #[test]
     fn every_missing_column_is_named() {
         let mut report = Report::to(|_| {});
         let currency = "GBP".parse().unwrap();
-        let error = File::default().read(&b"InvoiceNo,Description\n"[..], currency, &mut report).unwrap_err();
+        let error = File::default()
+            .read(&b"InvoiceNo,Description\n"[..], currency, &mut report)
+            .unwrap_err();
         assert_eq!(error.fields.len(), 6);
     }
 }

@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
 use crate::domain::catalog::{Category, CreateCategory, ListCategories, Outcome, UpdateCategory};
-use crate::domain::channels::{Channel, ChannelStatus, CreateChannel, ListChannels, OrderNumbers, UpdateChannel};
+use crate::domain::channels::{
+    Channel, ChannelStatus, CreateChannel, ListChannels, OrderNumbers, UpdateChannel,
+};
 use crate::domain::inventory::{CreateLocation, ListLocations, Location, UpdateLocation};
 use crate::domain::shipping::{
-    CreateShippingMethod, CreateShippingZone, ListShippingMethods, ListShippingZones, NewShippingRate, ShippingMethod,
-    ShippingRate, ShippingRateBy, ShippingZone, UpdateShippingMethod,
+    CreateShippingMethod, CreateShippingZone, ListShippingMethods, ListShippingZones,
+    NewShippingRate, ShippingMethod, ShippingRate, ShippingRateBy, ShippingZone,
+    UpdateShippingMethod,
 };
 use crate::domain::tax::{
-    CreateTaxClass, CreateTaxZone, ListTaxClasses, ListTaxZones, NewTaxRate, TaxClass, TaxZone, UpdateTaxZone,
+    CreateTaxClass, CreateTaxZone, ListTaxClasses, ListTaxZones, NewTaxRate, TaxClass, TaxZone,
+    UpdateTaxZone,
 };
 use crate::kernel::ids::{CategoryId, ChannelId, ShippingZoneId, TaxClassId};
 use crate::kernel::money::{Minor, Rate, Rounding, TaxPer};
@@ -158,18 +162,43 @@ impl Settings {
         let first = Some(100);
         Ok(Self {
             cx: cx.clone(),
-            channels: named(all(cx, |after| ListChannels { first, after }).await?, |c: &Channel| &c.handle),
-            tax_classes: named(all(cx, |after| ListTaxClasses { first, after }).await?, |c: &TaxClass| &c.handle),
-            tax_zones: named(all(cx, |after| ListTaxZones { first, after }).await?, |z: &TaxZone| &z.handle),
-            locations: named(all(cx, |after| ListLocations { first, after }).await?, |l: &Location| &l.handle),
-            shipping_zones: named(all(cx, |after| ListShippingZones { first, after }).await?, |z: &ShippingZone| &z.handle),
-            shipping_methods: all(cx, |after| ListShippingMethods { channel_id: None, zone_id: None, first, after })
-                .await?
-                .into_iter()
-                .map(|m: ShippingMethod| ((m.zone_id, m.channel_id, m.handle.clone()), m))
-                .collect(),
+            channels: named(
+                all(cx, |after| ListChannels { first, after }).await?,
+                |c: &Channel| &c.handle,
+            ),
+            tax_classes: named(
+                all(cx, |after| ListTaxClasses { first, after }).await?,
+                |c: &TaxClass| &c.handle,
+            ),
+            tax_zones: named(
+                all(cx, |after| ListTaxZones { first, after }).await?,
+                |z: &TaxZone| &z.handle,
+            ),
+            locations: named(
+                all(cx, |after| ListLocations { first, after }).await?,
+                |l: &Location| &l.handle,
+            ),
+            shipping_zones: named(
+                all(cx, |after| ListShippingZones { first, after }).await?,
+                |z: &ShippingZone| &z.handle,
+            ),
+            shipping_methods: all(cx, |after| ListShippingMethods {
+                channel_id: None,
+                zone_id: None,
+                first,
+                after,
+            })
+            .await?
+            .into_iter()
+            .map(|m: ShippingMethod| ((m.zone_id, m.channel_id, m.handle.clone()), m))
+            .collect(),
             categories: named(
-                all(cx, |after| ListCategories { parent_id: None, first, after }).await?,
+                all(cx, |after| ListCategories {
+                    parent_id: None,
+                    first,
+                    after,
+                })
+                .await?,
                 |c: &Category| &c.handle,
             ),
         })
@@ -209,10 +238,21 @@ impl Settings {
                 (dispatch(&self.cx, create).await?.value, Outcome::Created)
             }
         };
-        self.channels.insert(channel.handle.clone(), channel.clone());
+        self.channels
+            .insert(channel.handle.clone(), channel.clone());
         let mut checks = Checks::new();
-        fixed(&mut checks, "/currency", &Some(line.currency), &channel.currency);
-        fixed(&mut checks, "/pricesIncludeTax", &line.prices_include_tax, &channel.prices_include_tax);
+        fixed(
+            &mut checks,
+            "/currency",
+            &Some(line.currency),
+            &channel.currency,
+        );
+        fixed(
+            &mut checks,
+            "/pricesIncludeTax",
+            &line.prices_include_tax,
+            &channel.prices_include_tax,
+        );
         fixed(&mut checks, "/rounding", &line.rounding, &channel.rounding);
         fixed(&mut checks, "/taxPer", &line.tax_per, &channel.tax_per);
         checks.done()?;
@@ -231,7 +271,11 @@ impl Settings {
             currencies: differs(currencies, &channel.currencies.0, &mut any),
             countries: differs(Some(line.countries), &channel.countries.0, &mut any),
             order_numbers: differs(line.order_numbers, &channel.order_numbers, &mut any),
-            order_number_prefix: differs(line.order_number_prefix, &channel.order_number_prefix, &mut any),
+            order_number_prefix: differs(
+                line.order_number_prefix,
+                &channel.order_number_prefix,
+                &mut any,
+            ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
             metadata: differs(line.metadata, &channel.metadata.0, &mut any),
         };
@@ -249,7 +293,15 @@ impl Settings {
             fixed(&mut checks, "/name", &Some(line.name), &old.name);
             return checks.done().map(|()| Outcome::Unchanged);
         }
-        let class = dispatch(&self.cx, CreateTaxClass { handle: line.handle, name: line.name }).await?.value;
+        let class = dispatch(
+            &self.cx,
+            CreateTaxClass {
+                handle: line.handle,
+                name: line.name,
+            },
+        )
+        .await?
+        .value;
         self.tax_classes.insert(class.handle.clone(), class);
         Ok(Outcome::Created)
     }
@@ -259,7 +311,11 @@ impl Settings {
         let mut checks = Checks::new();
         for (i, rate) in line.rates.into_iter().enumerate() {
             let class_id = self.class(&rate.class, &format!("/rates/{i}/class"), &mut checks);
-            rates.push(NewTaxRate { class_id, name: rate.name, rate: rate.rate });
+            rates.push(NewTaxRate {
+                class_id,
+                name: rate.name,
+                rate: rate.rate,
+            });
         }
         checks.done()?;
         let Some(old) = self.tax_zones.get(&line.handle) else {
@@ -276,14 +332,22 @@ impl Settings {
         };
         let mut any = false;
         let same = old.rates.len() == rates.len()
-            && old.rates.iter().zip(&rates).all(|(a, b)| (a.class_id, &a.name, a.rate) == (b.class_id, &b.name, b.rate));
+            && old
+                .rates
+                .iter()
+                .zip(&rates)
+                .all(|(a, b)| (a.class_id, &a.name, a.rate) == (b.class_id, &b.name, b.rate));
         any |= !same;
         let update = UpdateTaxZone {
             id: old.id,
             name: differs(Some(line.name), &old.name, &mut any),
             countries: differs(Some(line.countries), &old.countries, &mut any),
             regions: differs(Some(line.regions), &old.regions, &mut any),
-            rates: if same { Patch::Undefined } else { Patch::Value(rates) },
+            rates: if same {
+                Patch::Undefined
+            } else {
+                Patch::Value(rates)
+            },
         };
         if !any {
             return Ok(Outcome::Unchanged);
@@ -306,9 +370,15 @@ impl Settings {
                 (dispatch(&self.cx, create).await?.value, Outcome::Created)
             }
         };
-        self.locations.insert(location.handle.clone(), location.clone());
+        self.locations
+            .insert(location.handle.clone(), location.clone());
         let mut checks = Checks::new();
-        fixed(&mut checks, "/country", &Some(line.country), &location.country);
+        fixed(
+            &mut checks,
+            "/country",
+            &Some(line.country),
+            &location.country,
+        );
         checks.done()?;
         let mut any = false;
         let update = UpdateLocation {
@@ -330,10 +400,19 @@ impl Settings {
         if let Some(old) = self.shipping_zones.get(&line.handle) {
             let mut checks = Checks::new();
             fixed(&mut checks, "/name", &Some(line.name), &old.name);
-            fixed(&mut checks, "/countries", &Some(line.countries), &old.countries.0);
+            fixed(
+                &mut checks,
+                "/countries",
+                &Some(line.countries),
+                &old.countries.0,
+            );
             return checks.done().map(|()| Outcome::Unchanged);
         }
-        let create = CreateShippingZone { handle: line.handle, name: line.name, countries: line.countries };
+        let create = CreateShippingZone {
+            handle: line.handle,
+            name: line.name,
+            countries: line.countries,
+        };
         let zone = dispatch(&self.cx, create).await?.value;
         self.shipping_zones.insert(zone.handle.clone(), zone);
         Ok(Outcome::Created)
@@ -343,9 +422,19 @@ impl Settings {
         let mut checks = Checks::new();
         let tax_class_id = self.class(&line.tax_class, "/taxClass", &mut checks);
         let zone = self.shipping_zones.get(&line.zone).map(|z| z.id);
-        checks.that(zone.is_some(), "/zone", "unknown", format!("There is no shipping zone {}.", line.zone));
+        checks.that(
+            zone.is_some(),
+            "/zone",
+            "unknown",
+            format!("There is no shipping zone {}.", line.zone),
+        );
         let channel = self.channels.get(&line.channel).map(|c| c.id);
-        checks.that(channel.is_some(), "/channel", "unknown", format!("There is no channel {}.", line.channel));
+        checks.that(
+            channel.is_some(),
+            "/channel",
+            "unknown",
+            format!("There is no channel {}.", line.channel),
+        );
         checks.done()?;
         let (Some(zone_id), Some(channel_id)) = (zone, channel) else {
             return Err(Error::internal("checked above"));
@@ -353,7 +442,12 @@ impl Settings {
         let rates: Vec<NewShippingRate> = line
             .rates
             .into_iter()
-            .map(|r| NewShippingRate { currency: r.currency, from: r.from, up_to: r.up_to, amount: r.amount })
+            .map(|r| NewShippingRate {
+                currency: r.currency,
+                from: r.from,
+                up_to: r.up_to,
+                amount: r.amount,
+            })
             .collect();
         let key = (zone_id, channel_id, line.handle.clone());
         let Some(old) = self.shipping_methods.get(&key) else {
@@ -374,7 +468,12 @@ impl Settings {
             return Ok(Outcome::Created);
         };
         let mut checks = Checks::new();
-        fixed(&mut checks, "/taxClass", &Some(tax_class_id), &old.tax_class_id);
+        fixed(
+            &mut checks,
+            "/taxClass",
+            &Some(tax_class_id),
+            &old.tax_class_id,
+        );
         fixed(&mut checks, "/rateBy", &Some(line.rate_by), &old.rate_by);
         checks.done()?;
         let mut any = false;
@@ -383,7 +482,11 @@ impl Settings {
         let update = UpdateShippingMethod {
             id: old.id,
             name: differs(Some(line.name), &old.name, &mut any),
-            rates: if same { Patch::Undefined } else { Patch::Value(rates) },
+            rates: if same {
+                Patch::Undefined
+            } else {
+                Patch::Value(rates)
+            },
             min_days: differs(Some(line.min_days), &old.min_days, &mut any),
             max_days: differs(Some(line.max_days), &old.max_days, &mut any),
             active: differs(line.active, &old.active, &mut any),
@@ -402,7 +505,8 @@ impl Settings {
             Patch::Null => Patch::Null,
             Patch::Value(handle) => {
                 let found = self.categories.get(handle).map(|c| c.id);
-                let message = format!("There is no category {handle}; it must stand in an earlier line.");
+                let message =
+                    format!("There is no category {handle}; it must stand in an earlier line.");
                 Patch::Value(found.ok_or_else(|| Error::invalid("/parent", "unknown", message))?)
             }
         };
@@ -443,7 +547,12 @@ impl Settings {
 
     fn class(&self, handle: &str, at: &str, checks: &mut Checks) -> TaxClassId {
         let found = self.tax_classes.get(handle).map(|c| c.id);
-        checks.that(found.is_some(), at, "unknown", format!("There is no tax class {handle}."));
+        checks.that(
+            found.is_some(),
+            at,
+            "unknown",
+            format!("There is no tax class {handle}."),
+        );
         // A made-up one goes no further than the refusal.
         found.unwrap_or_else(TaxClassId::new)
     }
@@ -467,7 +576,10 @@ where
 }
 
 fn named<T>(items: Vec<T>, handle: impl Fn(&T) -> &String) -> HashMap<String, T> {
-    items.into_iter().map(|item| (handle(&item).clone(), item)).collect()
+    items
+        .into_iter()
+        .map(|item| (handle(&item).clone(), item))
+        .collect()
 }
 
 /// The change that a line asks for, where it asks for one.
@@ -484,9 +596,18 @@ fn differs<T: PartialEq>(wanted: Option<T>, current: &T, any: &mut bool) -> Patc
 /// Complains about a line that wants something else of what does not change.
 fn fixed<T: PartialEq>(checks: &mut Checks, at: &str, wanted: &Option<T>, current: &T) {
     let same = wanted.as_ref().is_none_or(|wanted| wanted == current);
-    checks.that(same, at, "fixed", "It exists and is something else; this cannot be changed by an import.");
+    checks.that(
+        same,
+        at,
+        "fixed",
+        "It exists and is something else; this cannot be changed by an import.",
+    );
 }
 
 fn changed(outcome: Outcome) -> Outcome {
-    if outcome == Outcome::Created { outcome } else { Outcome::Updated }
+    if outcome == Outcome::Created {
+        outcome
+    } else {
+        Outcome::Updated
+    }
 }

@@ -13,24 +13,31 @@ use std::io::Read;
 
 use serde_json::{Value, json};
 
+use super::Report;
 use super::amount::minor;
 use super::products::Products;
 use super::settings::Settings;
 use super::table::{Column, Row, Table};
-use super::Report;
 use crate::context::Cx;
 use crate::domain::catalog::{
-    NewMedia, NewOption, ProductKind, ProductStatus, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock, UpsertVariant,
+    NewMedia, NewOption, ProductKind, ProductStatus, StockPolicy, UpsertPrice, UpsertProduct,
+    UpsertStock, UpsertVariant,
 };
 use crate::kernel::money::Minor;
 use crate::kernel::{Code, Currency, Document, Error, Result};
 
 const fn needed(names: &'static [&'static str]) -> Column {
-    Column { names, needed: true }
+    Column {
+        names,
+        needed: true,
+    }
 }
 
 const fn welcome(names: &'static [&'static str]) -> Column {
-    Column { names, needed: false }
+    Column {
+        names,
+        needed: false,
+    }
 }
 
 macro_rules! columns {
@@ -84,16 +91,35 @@ pub struct Options {
 }
 
 /// Reads `input` into the shop.
-pub async fn import(cx: &Cx, input: impl Read, options: &Options, report: &mut Report) -> Result<()> {
+pub async fn import(
+    cx: &Cx,
+    input: impl Read,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
     let settings = Settings::load(cx).await?;
     let Some(channel) = settings.channels.get(&options.channel) else {
-        return Err(Error::new(Code::NotFound, format!("There is no channel {}.", options.channel)));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("There is no channel {}.", options.channel),
+        ));
     };
-    if let Some(location) = options.location.as_ref().filter(|l| !settings.locations.contains_key(*l)) {
-        return Err(Error::new(Code::NotFound, format!("There is no location {location}.")));
+    if let Some(location) = options
+        .location
+        .as_ref()
+        .filter(|l| !settings.locations.contains_key(*l))
+    {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("There is no location {location}."),
+        ));
     }
     let mut table = Table::open(input, COLUMNS)?;
-    let reader = Reader { options, currency: channel.currency, tracked: table.has(Field::Tracker as usize) };
+    let reader = Reader {
+        options,
+        currency: channel.currency,
+        tracked: table.has(Field::Tracker as usize),
+    };
     if options.location.is_none() && table.has(Field::Quantity as usize) {
         report.note("The stock in the file is left out; say with --location whose it is.");
     }
@@ -101,16 +127,23 @@ pub async fn import(cx: &Cx, input: impl Read, options: &Options, report: &mut R
     let mut current: Option<Draft> = None;
     while let Some(row) = table.next()? {
         let (line, read) = match &row {
-            Ok(row) if row.get(Field::Handle as usize).is_empty() => (row.line, Err("There is no handle.".to_owned())),
+            Ok(row) if row.get(Field::Handle as usize).is_empty() => {
+                (row.line, Err("There is no handle.".to_owned()))
+            }
             Ok(row) => {
                 let handle = row.get(Field::Handle as usize);
-                if current.as_ref().is_none_or(|draft| draft.product.handle != handle) {
+                if current
+                    .as_ref()
+                    .is_none_or(|draft| draft.product.handle != handle)
+                {
                     if let Some(draft) = current.take() {
                         draft.send(&mut products, report).await?;
                     }
                     current = Some(reader.begin(row));
                 }
-                let read = current.as_mut().map_or(Ok(()), |draft| reader.add(draft, row, report));
+                let read = current
+                    .as_mut()
+                    .map_or(Ok(()), |draft| reader.add(draft, row, report));
                 (row.line, read)
             }
             // Whose row it is cannot be known; most likely it is the current product's, which is not whole then.
@@ -143,13 +176,22 @@ struct Draft {
 impl Draft {
     async fn send(mut self, products: &mut Products, report: &mut Report) -> Result<()> {
         if self.broken {
-            report.refuse(self.line, "", &format!("{} is left out: not all of its rows can be used.", self.product.handle));
+            report.refuse(
+                self.line,
+                "",
+                &format!(
+                    "{} is left out: not all of its rows can be used.",
+                    self.product.handle
+                ),
+            );
             return Ok(());
         }
         self.media.sort_by_key(|(position, _)| *position);
         self.product.media = Some(self.media.into_iter().map(|(_, medium)| medium).collect());
         self.product.options = Some(self.options);
-        products.add(report, self.line, self.bytes, self.product).await
+        products
+            .add(report, self.line, self.bytes, self.product)
+            .await
     }
 }
 
@@ -174,7 +216,11 @@ impl Reader<'_> {
         for (name, field) in [("vendor", Field::Vendor), ("type", Field::Type)] {
             attributes.extend(filled(field).map(|text| (name.to_owned(), Value::from(text))));
         }
-        let tags: Vec<&str> = get(Field::Tags).split(',').map(str::trim).filter(|t| !t.is_empty()).collect();
+        let tags: Vec<&str> = get(Field::Tags)
+            .split(',')
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .collect();
         let mut metadata = serde_json::Map::new();
         if !tags.is_empty() {
             metadata.insert("tags".to_owned(), json!(tags));
@@ -188,14 +234,22 @@ impl Reader<'_> {
                 title: filled(Field::Title).map(ToOwned::to_owned),
                 description: filled(Field::Body).map(plain),
                 status: Some(status),
-                kind: Some(if gift_card { ProductKind::GiftCard } else { ProductKind::Physical }),
+                kind: Some(if gift_card {
+                    ProductKind::GiftCard
+                } else {
+                    ProductKind::Physical
+                }),
                 options: None,
                 attributes: Some(Document(attributes)),
                 media: None,
                 categories: None,
                 tax_class: None,
                 metadata: Some(Document(metadata)),
-                channels: Some(if published { vec![self.options.channel.clone()] } else { Vec::new() }),
+                channels: Some(if published {
+                    vec![self.options.channel.clone()]
+                } else {
+                    Vec::new()
+                }),
                 variants: Vec::new(),
             },
             options: Vec::new(),
@@ -207,12 +261,20 @@ impl Reader<'_> {
     fn add(&self, draft: &mut Draft, row: &Row<'_>, report: &mut Report) -> Result<(), String> {
         draft.bytes += row.bytes;
         let get = |field: Field| row.get(field as usize);
-        if !get(Field::Image).is_empty() && draft.media.iter().all(|(_, m)| m.url != get(Field::Image)) {
+        if !get(Field::Image).is_empty()
+            && draft.media.iter().all(|(_, m)| m.url != get(Field::Image))
+        {
             let position = get(Field::ImagePosition).parse().unwrap_or(i64::MAX);
-            let medium = NewMedia { url: get(Field::Image).to_owned(), alt: get(Field::ImageAlt).to_owned() };
+            let medium = NewMedia {
+                url: get(Field::Image).to_owned(),
+                alt: get(Field::ImageAlt).to_owned(),
+            };
             draft.media.push((position, medium));
         }
-        if [Field::Sku, Field::Value1, Field::Price].into_iter().all(|field| get(field).is_empty()) {
+        if [Field::Sku, Field::Value1, Field::Price]
+            .into_iter()
+            .all(|field| get(field).is_empty())
+        {
             return Ok(());
         }
         let values = option_values(draft, row);
@@ -229,11 +291,15 @@ impl Reader<'_> {
         report: &mut Report,
     ) -> Result<UpsertVariant, String> {
         let get = |field: Field| row.get(field as usize);
-        let filled = |field: Field| Some(get(field).trim_start_matches('\'')).filter(|text| !text.is_empty());
-        let sku = filled(Field::Sku).map_or_else(|| made_up_sku(handle, &values), ToOwned::to_owned);
+        let filled = |field: Field| {
+            Some(get(field).trim_start_matches('\'')).filter(|text| !text.is_empty())
+        };
+        let sku =
+            filled(Field::Sku).map_or_else(|| made_up_sku(handle, &values), ToOwned::to_owned);
         let policy = if self.tracked && get(Field::Tracker).is_empty() {
             StockPolicy::Untracked
-        } else if get(Field::Policy).eq_ignore_ascii_case("continue") || is_true(get(Field::Policy)) {
+        } else if get(Field::Policy).eq_ignore_ascii_case("continue") || is_true(get(Field::Policy))
+        {
             StockPolicy::Backorder
         } else {
             StockPolicy::Deny
@@ -242,16 +308,26 @@ impl Reader<'_> {
         if let (Some(location), Some(text)) = (&self.options.location, filled(Field::Quantity))
             && policy != StockPolicy::Untracked
         {
-            let count: i64 = text.parse().map_err(|_| format!("The quantity {text:?} is not a whole number."))?;
+            let count: i64 = text
+                .parse()
+                .map_err(|_| format!("The quantity {text:?} is not a whole number."))?;
             if count < 0 {
-                report.note(&format!("line {}: {sku}: a stock of {count} is taken as 0.", row.line));
+                report.note(&format!(
+                    "line {}: {sku}: a stock of {count} is taken as 0.",
+                    row.line
+                ));
             }
-            stock.push(UpsertStock { location: location.clone(), on_hand: count.max(0) });
+            stock.push(UpsertStock {
+                location: location.clone(),
+                on_hand: count.max(0),
+            });
         }
         let mut prices = Vec::new();
         if let Some(text) = filled(Field::Price) {
             let amount = minor(text, self.currency)?;
-            let compare_at = filled(Field::CompareAt).map(|text| minor(text, self.currency)).transpose()?;
+            let compare_at = filled(Field::CompareAt)
+                .map(|text| minor(text, self.currency))
+                .transpose()?;
             prices.push(UpsertPrice {
                 channel: self.options.channel.clone(),
                 currency: None,
@@ -262,7 +338,12 @@ impl Reader<'_> {
         Ok(UpsertVariant {
             sku,
             barcode: filled(Field::Barcode).map(ToOwned::to_owned),
-            options: Some(Document(values.into_iter().map(|(name, value)| (name, Value::from(value))).collect())),
+            options: Some(Document(
+                values
+                    .into_iter()
+                    .map(|(name, value)| (name, Value::from(value)))
+                    .collect(),
+            )),
             weight_grams: filled(Field::Grams).map(grams).transpose()?,
             requires_shipping: filled(Field::Shipping).map(is_true),
             stock_policy: Some(policy),
@@ -276,8 +357,11 @@ impl Reader<'_> {
 
 /// The row's values of the product's options, whose names stand in its first row and whose values come as they come.
 fn option_values(draft: &mut Draft, row: &Row<'_>) -> Vec<(String, String)> {
-    let columns =
-        [(Field::Option1, Field::Value1), (Field::Option2, Field::Value2), (Field::Option3, Field::Value3)];
+    let columns = [
+        (Field::Option1, Field::Value1),
+        (Field::Option2, Field::Value2),
+        (Field::Option3, Field::Value3),
+    ];
     let mut out = Vec::new();
     for (i, (name, value)) in columns.into_iter().enumerate() {
         let (name, value) = (row.get(name as usize), row.get(value as usize));
@@ -285,8 +369,15 @@ fn option_values(draft: &mut Draft, row: &Row<'_>) -> Vec<(String, String)> {
             break;
         }
         if draft.options.len() <= i {
-            let name = if name.is_empty() { format!("Option {}", i + 1) } else { name.to_owned() };
-            draft.options.push(NewOption { name, values: Vec::new() });
+            let name = if name.is_empty() {
+                format!("Option {}", i + 1)
+            } else {
+                name.to_owned()
+            };
+            draft.options.push(NewOption {
+                name,
+                values: Vec::new(),
+            });
         }
         if let Some(option) = draft.options.get_mut(i) {
             if !option.values.iter().any(|v| v == value) {
@@ -329,12 +420,20 @@ fn plain(html: &str) -> String {
     while let Some(place) = rest.find(['<', '&']) {
         out.push_str(&rest[..place]);
         rest = &rest[place..];
-        if let Some((tag, after)) = rest.strip_prefix('<').and_then(|inner| inner.split_once('>')) {
-            let name: String =
-                tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        if let Some((tag, after)) = rest
+            .strip_prefix('<')
+            .and_then(|inner| inner.split_once('>'))
+        {
+            let name: String = tag
+                .trim_start_matches('/')
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect::<String>()
+                .to_lowercase();
             match name.as_str() {
                 "li" if !tag.starts_with('/') => out.push_str("\n- "),
-                "br" | "p" | "div" | "ul" | "ol" | "tr" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => out.push('\n'),
+                "br" | "p" | "div" | "ul" | "ol" | "tr" | "h1" | "h2" | "h3" | "h4" | "h5"
+                | "h6" => out.push('\n'),
                 _ => {}
             }
             rest = after;
@@ -347,16 +446,33 @@ fn plain(html: &str) -> String {
         }
     }
     out.push_str(rest);
-    let lines: Vec<&str> = out.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "-").collect();
+    let lines: Vec<&str> = out
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && *line != "-")
+        .collect();
     lines.join("\n")
 }
 
 fn entity(text: &str) -> Option<(&'static str, &str)> {
     let known = [
-        ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&nbsp;", " "),
-        ("&ndash;", "–"), ("&mdash;", "—"), ("&rsquo;", "’"), ("&eacute;", "é"), ("&deg;", "°"), ("&times;", "×"),
+        ("&amp;", "&"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&apos;", "'"),
+        ("&nbsp;", " "),
+        ("&ndash;", "–"),
+        ("&mdash;", "—"),
+        ("&rsquo;", "’"),
+        ("&eacute;", "é"),
+        ("&deg;", "°"),
+        ("&times;", "×"),
     ];
-    known.iter().find_map(|(name, plain)| Some((*plain, text.strip_prefix(name)?)))
+    known
+        .iter()
+        .find_map(|(name, plain)| Some((*plain, text.strip_prefix(name)?)))
 }
 
 #[cfg(test)]
@@ -364,10 +480,16 @@ mod tests {
     use super::*;
 
     fn drafts(text: &str, location: Option<&str>) -> (Vec<Draft>, Vec<String>) {
-        let options = Options { channel: "eu".into(), location: location.map(ToOwned::to_owned) };
+        let options = Options {
+            channel: "eu".into(),
+            location: location.map(ToOwned::to_owned),
+        };
         let mut table = Table::open(text.as_bytes(), COLUMNS).unwrap();
-        let reader =
-            Reader { options: &options, currency: "EUR".parse().unwrap(), tracked: table.has(Field::Tracker as usize) };
+        let reader = Reader {
+            options: &options,
+            currency: "EUR".parse().unwrap(),
+            tracked: table.has(Field::Tracker as usize),
+        };
         let mut report = Report::to(|_| {});
         let (mut out, mut problems): (Vec<Draft>, _) = (Vec::new(), Vec::new());
         while let Some(row) = table.next().unwrap() {
@@ -397,18 +519,32 @@ mod tests {
         );
         assert!(problems.is_empty(), "{problems:?}");
         let tee = &drafts[0];
-        assert_eq!(tee.product.description.as_deref(), Some("Soft & warm.\n- Cotton"));
+        assert_eq!(
+            tee.product.description.as_deref(),
+            Some("Soft & warm.\n- Cotton")
+        );
         assert_eq!(tee.options[0].values, ["S", "M"]);
         assert_eq!(tee.options[1].values, ["Red"]);
         assert_eq!(tee.media.len(), 3);
-        let [small, medium] = tee.product.variants.as_slice() else { panic!("two variants") };
-        assert_eq!((small.sku.as_str(), small.prices[0].amount.0), ("A-1", 1999));
+        let [small, medium] = tee.product.variants.as_slice() else {
+            panic!("two variants")
+        };
+        assert_eq!(
+            (small.sku.as_str(), small.prices[0].amount.0),
+            ("A-1", 1999)
+        );
         assert_eq!(small.prices[0].compare_at_amount, Some(Minor(2500)));
         assert_eq!((small.weight_grams, small.stock[0].on_hand), (Some(180), 3));
         assert_eq!(medium.prices[0].compare_at_amount, None);
-        assert_eq!((medium.stock_policy, medium.stock[0].on_hand), (Some(StockPolicy::Backorder), 0));
+        assert_eq!(
+            (medium.stock_policy, medium.stock[0].on_hand),
+            (Some(StockPolicy::Backorder), 0)
+        );
         let gift = &drafts[1].product;
-        assert_eq!((gift.variants[0].sku.as_str(), gift.status), ("gift", Some(ProductStatus::Draft)));
+        assert_eq!(
+            (gift.variants[0].sku.as_str(), gift.status),
+            ("gift", Some(ProductStatus::Draft))
+        );
         assert!(drafts[1].options.is_empty());
     }
 
@@ -423,7 +559,10 @@ mod tests {
         assert!(problems.is_empty());
         let product = &drafts[0].product;
         assert_eq!(product.channels, Some(Vec::new()));
-        assert_eq!(product.variants[0].stock_policy, Some(StockPolicy::Untracked));
+        assert_eq!(
+            product.variants[0].stock_policy,
+            Some(StockPolicy::Untracked)
+        );
         assert!(product.variants[0].stock.is_empty());
     }
 
@@ -447,7 +586,10 @@ mod tests {
 
     #[test]
     fn html_becomes_text() {
-        assert_eq!(plain("<h1>Mug</h1><p>350&nbsp;ml &lt; 1 l<br/>ok</p> a < b & c"), "Mug\n350 ml < 1 l\nok\na < b & c");
+        assert_eq!(
+            plain("<h1>Mug</h1><p>350&nbsp;ml &lt; 1 l<br/>ok</p> a < b & c"),
+            "Mug\n350 ml < 1 l\nok\na < b & c"
+        );
         assert_eq!(plain("<script"), "<script");
         assert_eq!(plain(""), "");
     }

@@ -37,7 +37,11 @@ impl Row<'_> {
     pub fn get(&self, column: usize) -> &str {
         let place = self.places.get(column).copied().flatten();
         // Checked when the row was read.
-        place.and_then(|place| self.record.get(place)).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default().trim()
+        place
+            .and_then(|place| self.record.get(place))
+            .and_then(|b| std::str::from_utf8(b).ok())
+            .unwrap_or_default()
+            .trim()
     }
 }
 
@@ -46,27 +50,51 @@ impl<R: Read> Table<R> {
     pub fn open(input: R, columns: &[Column]) -> Result<Self> {
         // With the terminator CRLF the line numbers lag behind; a carriage return left at the end is trimmed.
         let terminator = Terminator::Any(b'\n');
-        let mut reader = ReaderBuilder::new().flexible(true).terminator(terminator).from_reader(input);
-        let header = reader.byte_headers().map_err(|e| unreadable(e.into()))?.clone();
+        let mut reader = ReaderBuilder::new()
+            .flexible(true)
+            .terminator(terminator)
+            .from_reader(input);
+        let header = reader
+            .byte_headers()
+            .map_err(|e| unreadable(e.into()))?
+            .clone();
         let mut names = Vec::with_capacity(header.len());
         for cell in &header {
             let name = std::str::from_utf8(cell).map_err(|_| {
-                Error::new(Code::ValidationFailed, "line 1: The header is not UTF-8; save the file as CSV in UTF-8.")
+                Error::new(
+                    Code::ValidationFailed,
+                    "line 1: The header is not UTF-8; save the file as CSV in UTF-8.",
+                )
             })?;
             names.push(name.trim().to_lowercase());
         }
-        let place = |column: &Column| names.iter().position(|name| column.names.contains(&name.as_str()));
+        let place = |column: &Column| {
+            names
+                .iter()
+                .position(|name| column.names.contains(&name.as_str()))
+        };
         let missing: Vec<FieldError> = columns
             .iter()
             .filter(|column| column.needed && place(column).is_none())
-            .map(|column| FieldError::new("line 1", "missing_column", format!("There is no column {}.", column.names.join(" or "))))
+            .map(|column| {
+                FieldError::new(
+                    "line 1",
+                    "missing_column",
+                    format!("There is no column {}.", column.names.join(" or ")),
+                )
+            })
             .collect();
         if !missing.is_empty() {
             let detail = format!("{} of the needed columns are missing.", missing.len());
             return Err(Error::new(Code::ValidationFailed, detail).with(missing));
         }
         let places = columns.iter().map(place).collect();
-        Ok(Self { reader, places, width: names.len(), record: ByteRecord::new() })
+        Ok(Self {
+            reader,
+            places,
+            width: names.len(),
+            record: ByteRecord::new(),
+        })
     }
 
     /// Whether the file has this column.
@@ -77,7 +105,11 @@ impl<R: Read> Table<R> {
     /// The next row, or the line of one that cannot be read and the reason.
     pub fn next(&mut self) -> Result<Option<Result<Row<'_>, (u64, String)>>> {
         loop {
-            if !self.reader.read_byte_record(&mut self.record).map_err(|e| unreadable(e.into()))? {
+            if !self
+                .reader
+                .read_byte_record(&mut self.record)
+                .map_err(|e| unreadable(e.into()))?
+            {
                 return Ok(None);
             }
             if self.record.len() > 1 || !self.record.as_slice().trim_ascii().is_empty() {
@@ -86,32 +118,64 @@ impl<R: Read> Table<R> {
         }
         let line = self.record.position().map_or(0, csv::Position::line);
         if self.record.len() != self.width {
-            let end = if self.record.len() < self.width { "; it may be cut off" } else { "" };
-            let message = format!("Has {} fields, the header {}{end}.", self.record.len(), self.width);
+            let end = if self.record.len() < self.width {
+                "; it may be cut off"
+            } else {
+                ""
+            };
+            let message = format!(
+                "Has {} fields, the header {}{end}.",
+                self.record.len(),
+                self.width
+            );
             return Ok(Some(Err((line, message))));
         }
-        if let Some(place) = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err()) {
-            let message = format!("Field {} is not UTF-8; save the file as CSV in UTF-8.", place + 1);
+        if let Some(place) = self
+            .record
+            .iter()
+            .position(|cell| std::str::from_utf8(cell).is_err())
+        {
+            let message = format!(
+                "Field {} is not UTF-8; save the file as CSV in UTF-8.",
+                place + 1
+            );
             return Ok(Some(Err((line, message))));
         }
-        Ok(Some(Ok(Row { line, bytes: self.record.as_slice().len(), places: &self.places, record: &self.record })))
+        Ok(Some(Ok(Row {
+            line,
+            bytes: self.record.as_slice().len(),
+            places: &self.places,
+            record: &self.record,
+        })))
     }
 }
 
 /// The stream itself cannot be read.
 pub fn unreadable(error: std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("The input cannot be read: {error}."))
+    Error::new(
+        Code::Unavailable,
+        format!("The input cannot be read: {error}."),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] =
-        &[Column { names: &["sku", "code"], needed: true }, Column { names: &["price"], needed: true }, Column {
+    const COLUMNS: &[Column] = &[
+        Column {
+            names: &["sku", "code"],
+            needed: true,
+        },
+        Column {
+            names: &["price"],
+            needed: true,
+        },
+        Column {
             names: &["note"],
             needed: false,
-        }];
+        },
+    ];
 
     fn rows(text: &[u8]) -> Vec<String> {
         let mut table = Table::open(text, COLUMNS).unwrap();
@@ -149,7 +213,13 @@ mod tests {
     fn every_missing_column_is_named_at_once() {
         let error = Table::open(&b"colour,note\n"[..], COLUMNS).err().unwrap();
         let messages: Vec<&str> = error.fields.iter().map(|f| f.message.as_str()).collect();
-        assert_eq!(messages, ["There is no column sku or code.", "There is no column price."]);
+        assert_eq!(
+            messages,
+            [
+                "There is no column sku or code.",
+                "There is no column price."
+            ]
+        );
         assert!(Table::open(&b"\xff\xfes\0k\0u\0"[..], COLUMNS).is_err());
         assert!(Table::open(&b""[..], COLUMNS).is_err());
     }

@@ -29,18 +29,28 @@ pub fn export(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<UpsertProd
             amount: Minor(price.amount),
             compare_at_amount: price.compare_at.map(Minor),
         };
-        parts.entry(price.variant_id).or_default().0.push(price_line);
+        parts
+            .entry(price.variant_id)
+            .or_default()
+            .0
+            .push(price_line);
     }
     for (variant, location, on_hand) in inventory::levels_of(tx, variants.iter().map(|v| v.id))? {
         let location = name(&names.locations, &location);
-        parts.entry(variant).or_default().1.push(UpsertStock { location, on_hand });
+        parts
+            .entry(variant)
+            .or_default()
+            .1
+            .push(UpsertStock { location, on_hand });
     }
     let mut rows: HashMap<_, Vec<UpsertVariant>> = HashMap::new();
     for variant in variants {
         let (mut prices, mut stock) = parts.remove(&variant.id).unwrap_or_default();
         prices.sort_by(|a, b| (&a.channel, a.currency).cmp(&(&b.channel, b.currency)));
         stock.sort_by(|a, b| a.location.cmp(&b.location));
-        rows.entry(variant.product_id).or_default().push(variant_line(variant, prices, stock));
+        rows.entry(variant.product_id)
+            .or_default()
+            .push(variant_line(variant, prices, stock));
     }
     Ok(products
         .into_iter()
@@ -62,9 +72,18 @@ struct Names {
 impl Names {
     fn load(tx: &mut Tx<'_>) -> Result<Self> {
         Ok(Self {
-            channels: Channels::all(tx)?.iter().map(|c| (c.id, c.handle.clone())).collect(),
-            locations: Locations::all(tx)?.iter().map(|l| (l.id, l.handle.clone())).collect(),
-            categories: categories::by_handle(tx)?.into_iter().map(|(handle, id)| (id, handle)).collect(),
+            channels: Channels::all(tx)?
+                .iter()
+                .map(|c| (c.id, c.handle.clone()))
+                .collect(),
+            locations: Locations::all(tx)?
+                .iter()
+                .map(|l| (l.id, l.handle.clone()))
+                .collect(),
+            categories: categories::by_handle(tx)?
+                .into_iter()
+                .map(|(handle, id)| (id, handle))
+                .collect(),
             taxes: tx.app().kept::<Taxes>()?,
         })
     }
@@ -76,7 +95,10 @@ fn name<K: std::hash::Hash + Eq>(names: &HashMap<K, String>, id: &K) -> String {
 }
 
 fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names) -> UpsertProduct {
-    let option = |o: super::ProductOption| NewOption { name: o.name, values: o.values };
+    let option = |o: super::ProductOption| NewOption {
+        name: o.name,
+        values: o.values,
+    };
     UpsertProduct {
         handle: product.handle,
         title: Some(product.title),
@@ -85,17 +107,47 @@ fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names
         kind: Some(product.kind),
         options: Some(product.options.0.into_iter().map(option).collect()),
         attributes: Some(product.attributes.0),
-        media: Some(product.media.0.into_iter().map(|Media { url, alt }| NewMedia { url, alt }).collect()),
-        categories: Some(product.category_ids.iter().map(|id| name(&names.categories, id)).collect()),
-        tax_class: names.taxes.handle(product.tax_class_id).map(ToOwned::to_owned),
+        media: Some(
+            product
+                .media
+                .0
+                .into_iter()
+                .map(|Media { url, alt }| NewMedia { url, alt })
+                .collect(),
+        ),
+        categories: Some(
+            product
+                .category_ids
+                .iter()
+                .map(|id| name(&names.categories, id))
+                .collect(),
+        ),
+        tax_class: names
+            .taxes
+            .handle(product.tax_class_id)
+            .map(ToOwned::to_owned),
         metadata: Some(product.metadata.0),
-        channels: Some(product.channel_ids.iter().map(|id| name(&names.channels, id)).collect()),
+        channels: Some(
+            product
+                .channel_ids
+                .iter()
+                .map(|id| name(&names.channels, id))
+                .collect(),
+        ),
         variants,
     }
 }
 
-fn variant_line(variant: VariantRow, prices: Vec<UpsertPrice>, stock: Vec<UpsertStock>) -> UpsertVariant {
-    let values = variant.option_values.0.into_iter().map(|v| (v.name, v.value.into()));
+fn variant_line(
+    variant: VariantRow,
+    prices: Vec<UpsertPrice>,
+    stock: Vec<UpsertStock>,
+) -> UpsertVariant {
+    let values = variant
+        .option_values
+        .0
+        .into_iter()
+        .map(|v| (v.name, v.value.into()));
     UpsertVariant {
         sku: variant.sku,
         barcode: variant.barcode,
@@ -107,6 +159,10 @@ fn variant_line(variant: VariantRow, prices: Vec<UpsertPrice>, stock: Vec<Upsert
         metadata: Some(variant.metadata.0),
         prices,
         // What is left of a time when its stock was tracked is not to be counted.
-        stock: if variant.stock_policy == StockPolicy::Untracked { Vec::new() } else { stock },
+        stock: if variant.stock_policy == StockPolicy::Untracked {
+            Vec::new()
+        } else {
+            stock
+        },
     }
 }

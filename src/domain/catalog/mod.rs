@@ -19,12 +19,14 @@ pub use categories::{Category, CreateCategory, UpdateCategory, categories_by_id}
 pub use export::export;
 pub use listings::{products_by_id, products_by_variant};
 pub use model::{
-    Availability, BulkUpsertProducts, CreateProduct, CreateVariant, Media, NewMedia, NewOption, OptionValue, Product, ProductKind, ProductOption,
-    ProductSort, ProductStatus, ProductVariant, StockPolicy, UpdateProduct, UpdateVariant,
+    Availability, BulkUpsertProducts, CreateProduct, CreateVariant, Media, NewMedia, NewOption,
+    OptionValue, Product, ProductKind, ProductOption, ProductSort, ProductStatus, ProductVariant,
+    StockPolicy, UpdateProduct, UpdateVariant,
 };
 pub use queries::{Sellable, find_by_skus, sellables};
 pub use upsert::{
-    ArchiveProduct, MAX_ROWS, Outcome, UpsertPrice, UpsertProduct, UpsertReport, UpsertRow, UpsertStock, UpsertVariant,
+    ArchiveProduct, MAX_ROWS, Outcome, UpsertPrice, UpsertProduct, UpsertReport, UpsertRow,
+    UpsertStock, UpsertVariant,
 };
 
 use crate::auth::{Access, Scope};

@@ -182,7 +182,9 @@ impl Mutation for BulkUpsertProducts {
                 row.outcome = Outcome::Updated;
             }
         }
-        let count = |outcome| i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX);
+        let count = |outcome| {
+            i64::try_from(rows.iter().filter(|r| r.outcome == outcome).count()).unwrap_or(i64::MAX)
+        };
         Ok(UpsertReport {
             created: count(Outcome::Created),
             updated: count(Outcome::Updated),
@@ -266,7 +268,13 @@ struct Plan {
 
 impl Plan {
     /// Adds a row, or says why it cannot be used.
-    fn add(&mut self, known: &Known, row: &UpsertProduct, place: usize, now: Timestamp) -> UpsertRow {
+    fn add(
+        &mut self,
+        known: &Known,
+        row: &UpsertProduct,
+        place: usize,
+        now: Timestamp,
+    ) -> UpsertRow {
         let mut checks = Checks::new();
         let at = format!("/products/{place}");
         let draft = Draft::new(known, row, &at, now, &mut checks);
@@ -301,7 +309,11 @@ impl Plan {
         self.handles.insert(row.handle.clone());
         self.skus.extend(row.variants.iter().map(|v| v.sku.clone()));
         let (outcome, product_id) = (draft.outcome, Some(draft.product.id));
-        let parts = draft.prices.iter().map(|p| p.variant_id).chain(draft.stock.iter().map(|s| s.0));
+        let parts = draft
+            .prices
+            .iter()
+            .map(|p| p.variant_id)
+            .chain(draft.stock.iter().map(|s| s.0));
         self.owners.extend(parts.map(|variant| (variant, place)));
         if draft.outcome != Outcome::Unchanged {
             self.products.push(draft.product);
@@ -310,7 +322,12 @@ impl Plan {
         self.prices.extend(draft.prices);
         self.stock.extend(draft.stock);
         self.policies.extend(draft.policies);
-        UpsertRow { handle: row.handle.clone(), outcome, product_id, errors: Vec::new() }
+        UpsertRow {
+            handle: row.handle.clone(),
+            outcome,
+            product_id,
+            errors: Vec::new(),
+        }
     }
 
     /// Writes what differs, and says in which rows a price or a count did.
@@ -318,17 +335,36 @@ impl Plan {
         if !self.products.is_empty() {
             queries::save_products(tx, &self.products)?;
             queries::save_variants(tx, &self.variants)?;
-            let categories: Vec<_> = self.products.iter().map(|p| (p.id, p.category_ids.0.clone())).collect();
+            let categories: Vec<_> = self
+                .products
+                .iter()
+                .map(|p| (p.id, p.category_ids.0.clone()))
+                .collect();
             queries::set_categories(tx, &categories)?;
-            let channels: Vec<_> = self.products.iter().map(|p| (p.id, p.channel_ids.0.clone())).collect();
+            let channels: Vec<_> = self
+                .products
+                .iter()
+                .map(|p| (p.id, p.channel_ids.0.clone()))
+                .collect();
             queries::set_publications(tx, &channels)?;
-            tx.changed().products.extend(self.products.iter().map(|p| p.id));
+            tx.changed()
+                .products
+                .extend(self.products.iter().map(|p| p.id));
         }
         let mut changed = pricing::upsert(tx, &self.prices)?;
-        changed.extend(inventory::set_on_hand(tx, &self.stock, StockReason::Import)?);
+        changed.extend(inventory::set_on_hand(
+            tx,
+            &self.stock,
+            StockReason::Import,
+        )?);
         inventory::set_backorderable(tx, self.policies.iter().copied())?;
-        tx.changed().variants.extend(changed.iter().chain(&self.policies));
-        Ok(changed.iter().filter_map(|variant| self.owners.get(variant).copied()).collect())
+        tx.changed()
+            .variants
+            .extend(changed.iter().chain(&self.policies));
+        Ok(changed
+            .iter()
+            .filter_map(|variant| self.owners.get(variant).copied())
+            .collect())
     }
 }
 
@@ -419,11 +455,18 @@ impl Draft {
             let old = place.and_then(|p| all.get(p));
             let variant = variant(&product, new, old, all.len(), now);
             check_parts(known, new, &variant, &at, checks, &mut prices, &mut stock);
-            if old.is_none_or(|old| *old != VariantRow { version: old.version, updated_at: old.updated_at, ..variant.clone() }) {
+            if old.is_none_or(|old| {
+                *old != VariantRow {
+                    version: old.version,
+                    updated_at: old.updated_at,
+                    ..variant.clone()
+                }
+            }) {
                 written.push(variant.clone());
             }
             if old.is_some_and(|old| {
-                (old.stock_policy, old.backorder_limit) != (variant.stock_policy, variant.backorder_limit)
+                (old.stock_policy, old.backorder_limit)
+                    != (variant.stock_policy, variant.backorder_limit)
             }) {
                 policies.push(variant.id);
             }
@@ -443,14 +486,25 @@ impl Draft {
         draft::check_product(checks, at, &product);
         draft::check_variants(checks, &format!("{at}/variants"), &product.options, &all);
         let same = |old: &ProductRow| {
-            *old == ProductRow { version: old.version, updated_at: old.updated_at, ..product.clone() }
+            *old == ProductRow {
+                version: old.version,
+                updated_at: old.updated_at,
+                ..product.clone()
+            }
         };
         let outcome = match old {
             None => Outcome::Created,
             Some(old) if written.is_empty() && same(old) => Outcome::Unchanged,
             Some(_) => Outcome::Updated,
         };
-        Self { outcome, product, variants: written, prices, stock, policies }
+        Self {
+            outcome,
+            product,
+            variants: written,
+            prices,
+            stock,
+            policies,
+        }
     }
 }
 

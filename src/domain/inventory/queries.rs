@@ -254,7 +254,10 @@ pub fn set_counts(
     counts: &[Count],
     actor: &str,
 ) -> Result<Vec<VariantId>> {
-    let known: HashMap<_, &StockLevel> = before.iter().map(|l| ((l.variant_id, l.location_id), l)).collect();
+    let known: HashMap<_, &StockLevel> = before
+        .iter()
+        .map(|l| ((l.variant_id, l.location_id), l))
+        .collect();
     let old = |count: &Count| known.get(&(count.variant_id, count.location_id));
     let changes: Vec<(&Count, i64)> = counts
         .iter()
@@ -278,13 +281,31 @@ pub fn set_counts(
          SET on_hand = excluded.on_hand, version = stock_levels.version + 1, updated_at = excluded.updated_at",
         params![now, batch],
     )?;
-    let rows = changes.iter().filter(|(_, delta)| *delta != 0).map(|(c, delta)| {
-        let pick = Pick { variant_id: c.variant_id, location_id: c.location_id, quantity: 0 };
-        (pick, *delta, 0, 0, c.reason)
-    });
-    insert_ledger(tx, "adjust", None, rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))), actor)?;
-    tx.changed().variants.extend(changes.iter().map(|(c, _)| c.variant_id));
-    let new = changes.iter().filter(|(c, _)| old(c).is_none()).map(|(c, _)| c.variant_id);
+    let rows = changes
+        .iter()
+        .filter(|(_, delta)| *delta != 0)
+        .map(|(c, delta)| {
+            let pick = Pick {
+                variant_id: c.variant_id,
+                location_id: c.location_id,
+                quantity: 0,
+            };
+            (pick, *delta, 0, 0, c.reason)
+        });
+    insert_ledger(
+        tx,
+        "adjust",
+        None,
+        rows.map(|(p, on, h, a, r)| (p, on, h, a, Some(r))),
+        actor,
+    )?;
+    tx.changed()
+        .variants
+        .extend(changes.iter().map(|(c, _)| c.variant_id));
+    let new = changes
+        .iter()
+        .filter(|(c, _)| old(c).is_none())
+        .map(|(c, _)| c.variant_id);
     set_backorderable(tx, new)?;
     Ok(changes.iter().map(|(c, _)| c.variant_id).collect())
 }

@@ -129,7 +129,10 @@ pub fn upsert(tx: &mut Tx<'_>, rows: &[PriceRow]) -> Result<Vec<VariantId>> {
 }
 
 /// The prices of these variants, sorted by variant.
-pub fn of_variants(tx: &mut Tx<'_>, variants: impl Iterator<Item = VariantId>) -> Result<Vec<PriceRow>> {
+pub fn of_variants(
+    tx: &mut Tx<'_>,
+    variants: impl Iterator<Item = VariantId>,
+) -> Result<Vec<PriceRow>> {
     let rows = tx.conn.rows::<(Id, Id, Text, BigInt, Nullable<BigInt>), (VariantId, ChannelId, Currency, i64, Option<i64>)>(
         "SELECT p.variant_id, p.channel_id, p.currency, p.amount, p.compare_at_amount
          FROM ? AS x JOIN prices p ON p.variant_id = x.id ORDER BY p.variant_id",
@@ -137,13 +140,15 @@ pub fn of_variants(tx: &mut Tx<'_>, variants: impl Iterator<Item = VariantId>) -
     )?;
     Ok(rows
         .into_iter()
-        .map(|(variant_id, channel_id, currency, amount, compare_at)| PriceRow {
-            variant_id,
-            channel_id,
-            currency,
-            amount,
-            compare_at,
-        })
+        .map(
+            |(variant_id, channel_id, currency, amount, compare_at)| PriceRow {
+                variant_id,
+                channel_id,
+                currency,
+                amount,
+                compare_at,
+            },
+        )
         .collect())
 }
 

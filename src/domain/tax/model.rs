@@ -254,7 +254,10 @@ impl Taxes {
 
     /// The handle of a class.
     pub fn handle(&self, id: TaxClassId) -> Option<&str> {
-        self.handles.iter().find(|(_, class)| **class == id).map(|(handle, _)| handle.as_str())
+        self.handles
+            .iter()
+            .find(|(_, class)| **class == id)
+            .map(|(handle, _)| handle.as_str())
     }
 
     /// Whether there is a class with this id.

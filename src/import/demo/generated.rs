@@ -3,18 +3,20 @@
 use serde_json::Value;
 
 use crate::domain::catalog::{
-    NewOption, ProductKind, ProductStatus, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock, UpsertVariant,
+    NewOption, ProductKind, ProductStatus, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock,
+    UpsertVariant,
 };
-use crate::kernel::money::Minor;
 use crate::kernel::Document;
+use crate::kernel::money::Minor;
 
 const MAKES: &[&str] = &[
-    "Fell", "Harbour", "Kestrel", "Lichen", "Mire", "Northing", "Otter", "Pennine", "Quarry", "Rowan", "Skerry", "Tarn",
-    "Umber", "Vale", "Wren", "Yarrow", "Alder", "Burn", "Cairn", "Drover",
+    "Fell", "Harbour", "Kestrel", "Lichen", "Mire", "Northing", "Otter", "Pennine", "Quarry",
+    "Rowan", "Skerry", "Tarn", "Umber", "Vale", "Wren", "Yarrow", "Alder", "Burn", "Cairn",
+    "Drover",
 ];
 const STUFF: &[&str] = &[
-    "Wool", "Canvas", "Steel", "Cork", "Linen", "Merino", "Waxed", "Oak", "Enamel", "Hemp", "Felt", "Bamboo", "Copper",
-    "Recycled", "Titanium",
+    "Wool", "Canvas", "Steel", "Cork", "Linen", "Merino", "Waxed", "Oak", "Enamel", "Hemp", "Felt",
+    "Bamboo", "Copper", "Recycled", "Titanium",
 ];
 
 /// A kind of thing: its noun, its category, its tax class, grams, and the lowest and highest price.
@@ -33,7 +35,14 @@ const THINGS: &[Thing] = &[
     Thing("Hat", "accessories", "standard", 95, 1490, 4900),
     Thing("Gloves", "accessories", "standard", 110, 1900, 6900),
     Thing("Bowl", "kitchen-table", "standard", 330, 990, 3900),
-    Thing("Chopping Board", "kitchen-table", "standard", 900, 1900, 6900),
+    Thing(
+        "Chopping Board",
+        "kitchen-table",
+        "standard",
+        900,
+        1900,
+        6900,
+    ),
     Thing("Mug", "kitchen-table", "standard", 210, 890, 2900),
     Thing("Blanket", "living", "standard", 1300, 3900, 18_900),
     Thing("Candle", "living", "standard", 300, 990, 3400),
@@ -59,7 +68,9 @@ impl Dice {
 
     /// A number from `low` to `high`.
     fn between(&mut self, low: i64, high: i64) -> i64 {
-        let span = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
+        let span = u64::try_from(high.saturating_sub(low))
+            .unwrap_or(0)
+            .saturating_add(1);
         low.saturating_add(i64::try_from(self.roll() % span).unwrap_or(0))
     }
 
@@ -85,24 +96,47 @@ pub fn product(number: u64) -> UpsertProduct {
     let (option, values): (&str, Vec<&str>) = match dice.between(1, 4) {
         1 => ("", Vec::new()),
         n => {
-            let (name, list) = if number % 3 == 0 { ("Size", SIZES) } else { ("Colour", COLOURS) };
+            let (name, list) = if number % 3 == 0 {
+                ("Size", SIZES)
+            } else {
+                ("Colour", COLOURS)
+            };
             let from = if name == "Size" { 0 } else { first };
             let count = usize::try_from(n).unwrap_or(1);
-            (name, (0..count).filter_map(|i| list.get((from + i) % list.len()).copied()).collect())
+            (
+                name,
+                (0..count)
+                    .filter_map(|i| list.get((from + i) % list.len()).copied())
+                    .collect(),
+            )
         }
     };
     let count = values.len().max(1);
-    let variants = (0..count).map(|i| variant(&mut dice, number, i, values.get(i).map(|v| (option, *v)), thing, euro));
+    let variants = (0..count).map(|i| {
+        variant(
+            &mut dice,
+            number,
+            i,
+            values.get(i).map(|v| (option, *v)),
+            thing,
+            euro,
+        )
+    });
     UpsertProduct {
         handle: format!("{}-{number}", super::super::retail::slug(&title)),
-        description: Some(format!("{title}, made to last and to be mended. Number {number} of the made-up range.")),
+        description: Some(format!(
+            "{title}, made to last and to be mended. Number {number} of the made-up range."
+        )),
         title: Some(title),
         status: Some(ProductStatus::Active),
         kind: Some(ProductKind::Physical),
         options: Some(if values.is_empty() {
             Vec::new()
         } else {
-            vec![NewOption { name: option.to_owned(), values: values.iter().map(ToString::to_string).collect() }]
+            vec![NewOption {
+                name: option.to_owned(),
+                values: values.iter().map(ToString::to_string).collect(),
+            }]
         }),
         attributes: Some(Document(serde_json::Map::from_iter([
             ("material".to_owned(), Value::from(stuff)),
@@ -131,7 +165,10 @@ fn variant(
         amount: Minor(amount),
         compare_at_amount: None,
     };
-    let stock = |location: &str, on_hand| UpsertStock { location: location.to_owned(), on_hand };
+    let stock = |location: &str, on_hand| UpsertStock {
+        location: location.to_owned(),
+        on_hand,
+    };
     let options = value.map(|(name, value)| (name.to_owned(), Value::from(value)));
     UpsertVariant {
         sku: format!("GEN-{number:07}-{}", place + 1),
@@ -143,7 +180,10 @@ fn variant(
         backorder_limit: None,
         metadata: None,
         prices: vec![price("eu", euro), price("uk", ending(euro * 87 / 100))],
-        stock: vec![stock("berlin", dice.between(0, 60)), stock("leeds", dice.between(0, 25))],
+        stock: vec![
+            stock("berlin", dice.between(0, 60)),
+            stock("leeds", dice.between(0, 25)),
+        ],
     }
 }
 
@@ -169,7 +209,10 @@ mod tests {
             let product = product(number);
             assert!((1..=4).contains(&product.variants.len()), "{product:?}");
             for variant in &product.variants {
-                assert!(variant.prices.iter().all(|p| p.amount.0 % 100 == 90), "{product:?}");
+                assert!(
+                    variant.prices.iter().all(|p| p.amount.0 % 100 == 90),
+                    "{product:?}"
+                );
             }
         }
     }

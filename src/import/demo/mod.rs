@@ -32,7 +32,9 @@ pub async fn shop(cx: &Cx) -> Result<()> {
     jsonl::import(cx, SHOP.as_bytes(), &mut report).await?;
     match report.refused {
         0 => Ok(()),
-        _ => Err(Error::internal(problems.lock().map(|p| p.clone()).unwrap_or_default())),
+        _ => Err(Error::internal(
+            problems.lock().map(|p| p.clone()).unwrap_or_default(),
+        )),
     }
 }
 
@@ -43,14 +45,19 @@ pub async fn products(cx: &Cx, count: u64, report: &mut Report) -> Result<()> {
     let mut next = 0;
     while next < count || !flying.is_empty() {
         while next < count && flying.len() < IN_FLIGHT {
-            let products: Vec<_> = (next..count.min(next + size)).map(generated::product).collect();
+            let products: Vec<_> = (next..count.min(next + size))
+                .map(generated::product)
+                .collect();
             next += size;
             flying.push(async { dispatch(cx, BulkUpsertProducts { products }).await });
         }
         if let Some(answer) = flying.try_next().await? {
             for row in &answer.value.rows {
                 match row.errors.first() {
-                    Some(error) => report.note(&format!("{}: {}: {}", row.handle, error.pointer, error.message)),
+                    Some(error) => report.note(&format!(
+                        "{}: {}: {}",
+                        row.handle, error.pointer, error.message
+                    )),
                     None => report.count(row.outcome),
                 }
                 if row.outcome == Outcome::Refused {
@@ -77,7 +84,9 @@ pub enum Found {
 /// Looks whether the database has a shop, and whether that is a demo: one of its channels says so.
 pub async fn look(cx: &Cx) -> Result<Found> {
     let settings = Settings::load(cx).await?;
-    let demo = |channel: &crate::domain::channels::Channel| channel.metadata.0.0.get("demo") == Some(&true.into());
+    let demo = |channel: &crate::domain::channels::Channel| {
+        channel.metadata.0.0.get("demo") == Some(&true.into())
+    };
     Ok(match settings.channels.len() {
         0 if settings.tax_classes.is_empty() && settings.locations.is_empty() => Found::Nothing,
         0 => Found::Shop,
@@ -93,7 +102,10 @@ pub fn wipe(address: &Address) -> Result<()> {
             for end in ["", "-wal", "-shm"] {
                 match std::fs::remove_file(format!("{path}{end}")) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::new(Code::Unavailable, format!("{path}{end}: {error}")));
+                        return Err(Error::new(
+                            Code::Unavailable,
+                            format!("{path}{end}: {error}"),
+                        ));
                     }
                     _ => {}
                 }
