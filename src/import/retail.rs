@@ -388,15 +388,13 @@ impl File {
         let mut table = Table::open(input, COLUMNS)?;
         while let Some(row) = table.next()? {
             self.summary.rows += 1;
-            let read = match row {
-                Ok(row) => self
-                    .row(&row, currency)
-                    .map_err(|message| (row.line, message)),
-                Err(problem) => Err(problem),
+            let read = match &row.problem {
+                None => self.row(&row, currency),
+                Some(problem) => Err(problem.clone()),
             };
-            if let Err((line, message)) = read {
+            if let Err(message) = read {
                 self.summary.unreadable += 1;
-                report.refuse(line, "", &message);
+                report.refuse(row.line, "", &message);
             }
         }
         for country in &self.unknown {

@@ -126,31 +126,21 @@ pub async fn import(
     let mut products = Products::new(cx);
     let mut current: Option<Draft> = None;
     while let Some(row) = table.next()? {
-        let (line, read) = match &row {
-            Ok(row) if row.get(Field::Handle as usize).is_empty() => {
-                (row.line, Err("There is no handle.".to_owned()))
+        let handle = row.get(Field::Handle as usize);
+        if !handle.is_empty() && current.as_ref().is_none_or(|d| d.product.handle != handle) {
+            if let Some(draft) = current.take() {
+                draft.send(&mut products, report).await?;
             }
-            Ok(row) => {
-                let handle = row.get(Field::Handle as usize);
-                if current
-                    .as_ref()
-                    .is_none_or(|draft| draft.product.handle != handle)
-                {
-                    if let Some(draft) = current.take() {
-                        draft.send(&mut products, report).await?;
-                    }
-                    current = Some(reader.begin(row));
-                }
-                let read = current
-                    .as_mut()
-                    .map_or(Ok(()), |draft| reader.add(draft, row, report));
-                (row.line, read)
-            }
-            // Whose row it is cannot be known; most likely it is the current product's, which is not whole then.
-            Err((line, message)) => (*line, Err(message.clone())),
+            current = Some(reader.begin(&row));
+        }
+        let read = match (&row.problem, &mut current) {
+            (Some(problem), _) => Err(problem.clone()),
+            (None, Some(draft)) if !handle.is_empty() => reader.add(draft, &row, report),
+            (None, _) => Err("There is no handle.".to_owned()),
         };
         if let Err(message) = read {
-            report.refuse(line, "", &message);
+            report.refuse(row.line, "", &message);
+            // A row without a handle is most likely the current product's, which is not whole then.
             if let Some(draft) = &mut current {
                 draft.broken = true;
             }
@@ -493,7 +483,6 @@ mod tests {
         let mut report = Report::to(|_| {});
         let (mut out, mut problems): (Vec<Draft>, _) = (Vec::new(), Vec::new());
         while let Some(row) = table.next().unwrap() {
-            let row = row.unwrap();
             if out.last().is_none_or(|d| d.product.handle != row.get(0)) {
                 out.push(reader.begin(&row));
             }

@@ -28,6 +28,8 @@ pub struct Row<'a> {
     pub line: u64,
     /// How many bytes it has.
     pub bytes: usize,
+    /// Why it cannot be used; what can be read of it may still say whose row it is.
+    pub problem: Option<String>,
     places: &'a [Option<usize>],
     record: &'a ByteRecord,
 }
@@ -36,7 +38,6 @@ impl Row<'_> {
     /// The text of a column, without spaces around it.
     pub fn get(&self, column: usize) -> &str {
         let place = self.places.get(column).copied().flatten();
-        // Checked when the row was read.
         place
             .and_then(|place| self.record.get(place))
             .and_then(|b| std::str::from_utf8(b).ok())
@@ -102,8 +103,8 @@ impl<R: Read> Table<R> {
         self.places.get(column).is_some_and(Option::is_some)
     }
 
-    /// The next row, or the line of one that cannot be read and the reason.
-    pub fn next(&mut self) -> Result<Option<Result<Row<'_>, (u64, String)>>> {
+    /// The next row.
+    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
         loop {
             if !self
                 .reader
@@ -116,37 +117,33 @@ impl<R: Read> Table<R> {
                 break;
             }
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        if self.record.len() != self.width {
-            let end = if self.record.len() < self.width {
+        Ok(Some(Row {
+            line: self.record.position().map_or(0, csv::Position::line),
+            bytes: self.record.as_slice().len(),
+            problem: self.problem(),
+            places: &self.places,
+            record: &self.record,
+        }))
+    }
+
+    fn problem(&self) -> Option<String> {
+        let (has, width) = (self.record.len(), self.width);
+        if has != width {
+            let end = if has < width {
                 "; it may be cut off"
             } else {
                 ""
             };
-            let message = format!(
-                "Has {} fields, the header {}{end}.",
-                self.record.len(),
-                self.width
-            );
-            return Ok(Some(Err((line, message))));
+            return Some(format!("Has {has} fields, the header {width}{end}."));
         }
-        if let Some(place) = self
+        let place = self
             .record
             .iter()
-            .position(|cell| std::str::from_utf8(cell).is_err())
-        {
-            let message = format!(
-                "Field {} is not UTF-8; save the file as CSV in UTF-8.",
-                place + 1
-            );
-            return Ok(Some(Err((line, message))));
-        }
-        Ok(Some(Ok(Row {
-            line,
-            bytes: self.record.as_slice().len(),
-            places: &self.places,
-            record: &self.record,
-        })))
+            .position(|cell| std::str::from_utf8(cell).is_err())?;
+        Some(format!(
+            "Field {} is not UTF-8; save the file as CSV in UTF-8.",
+            place + 1
+        ))
     }
 }
 
@@ -181,9 +178,9 @@ mod tests {
         let mut table = Table::open(text, COLUMNS).unwrap();
         let mut out = Vec::new();
         while let Some(row) = table.next().unwrap() {
-            out.push(match row {
-                Ok(row) => format!("{} {}|{}|{}", row.line, row.get(0), row.get(1), row.get(2)),
-                Err((line, message)) => format!("{line}! {message}"),
+            out.push(match &row.problem {
+                None => format!("{} {}|{}|{}", row.line, row.get(0), row.get(1), row.get(2)),
+                Some(message) => format!("{}! {message}", row.line),
             });
         }
         out

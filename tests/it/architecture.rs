@@ -1,7 +1,7 @@
 //! The layer rule, read from the source.
 //!
 //! ```text
-//! kernel ← config ← auth, ports ← db ← context ← jobs ← operation ← domain ← api ← app ← main      ports ← providers ← app
+//! kernel ← config ← auth, ports ← db ← context ← jobs ← operation ← domain ← import, api ← app ← main      ports ← providers ← app
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 12] = [
     &["jobs"],
     &["operation"],
     &["domain"],
-    &["api", "providers"],
+    &["api", "import", "providers"],
     &["app"],
     &["cli", "main"],
 ];
