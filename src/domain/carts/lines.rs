@@ -132,7 +132,8 @@ impl Mutation for RemoveCartLines {
     }
 }
 
-fn check_count(count: usize, pointer: &str) -> Result<()> {
+/// A request names at least one line, and no more than it may.
+pub fn check_count(count: usize, pointer: &str) -> Result<()> {
     Checks::new().count(pointer, count, MAX_CHANGES).done()
 }
 

@@ -53,6 +53,9 @@ impl Mutation for CreateCart {
             updated_at: tx.now,
         };
         check(tx, &cart)?;
+        if !self.lines.is_empty() {
+            lines::check_count(self.lines.len(), "/lines")?;
+        }
         let variants = lines::resolve(tx, &self.lines)?;
         let mut rows = Vec::with_capacity(variants.len());
         lines::merge(&mut rows, &self.lines, &variants)?;
