@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::model::SetPrices;
 use super::queries::{self, PriceRow};
 use super::{ListPrices, Price, PricesSet};
@@ -35,6 +37,7 @@ impl Mutation for SetPrices {
         let mut checks = Checks::new();
         checks.count("/prices", self.prices.len(), 500);
         let (mut set, mut removed) = (Vec::new(), Vec::new());
+        let mut seen = HashSet::new();
         for (i, price) in self.prices.iter().enumerate() {
             let at = format!("/prices/{i}");
             let channel = Channels::get(tx, price.channel_id).map_err(|_| {
@@ -46,6 +49,12 @@ impl Mutation for SetPrices {
             })?;
             let currency =
                 channel.currency_or_default(price.currency, &format!("{at}/currency"))?;
+            checks.that(
+                seen.insert((price.variant_id, price.channel_id, currency)),
+                &at,
+                "duplicate",
+                "This price is named twice.",
+            );
             let amount = match price.amount {
                 Patch::Value(amount) => amount,
                 Patch::Null => {
