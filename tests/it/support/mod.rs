@@ -16,13 +16,16 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod invariants;
 pub mod sdl;
 pub mod server;
 pub mod shop;
+pub mod store;
 
-pub use client::Answer;
+pub use client::{Answer, Client};
 pub use database::Kind;
 pub use shop::Shop;
+pub use store::{Cart, Store};
 
 /// Tells each story on either database: `both! { fn name(shop) { … } }` makes the tests `name::sqlite` and `name::postgres`.
 macro_rules! both {

@@ -130,6 +130,17 @@ impl Shop {
         (answer, count() - before)
     }
 
+    /// A connection to the shop's database, for a look behind the scenes.
+    pub fn connect(&self) -> mercer::db::Conn {
+        self.database.connect()
+    }
+
+    /// Insists that everything adds up.
+    #[track_caller]
+    pub fn check(&self) {
+        super::invariants::check(&mut self.connect()).unwrap();
+    }
+
     /// The rows of every table, by name.
     pub fn rows(&self) -> Vec<(String, i64)> {
         row_counts(&mut self.database.connect())
