@@ -93,7 +93,7 @@ pub fn jobs() -> Jobs {
         "payments.reconcile",
         flows::reconcile,
     );
-    jobs.every(Duration::from_secs(1), "events.relay", |cx| async move {
+    jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.
             tracing::debug!(event = %event.id, kind = event.kind, sequence = event.sequence, "event");

@@ -160,12 +160,9 @@ impl Config {
     /// The number of database connections.
     pub fn connection_count(&self) -> u32 {
         let workers = u32::try_from(self.worker_count()).unwrap_or(2);
-        match (
-            self.connections,
-            crate::db::Address::parse(&self.database_url),
-        ) {
-            (0, crate::db::Address::Sqlite(_)) => workers.saturating_mul(2),
-            (0, crate::db::Address::Postgres(_)) => workers.saturating_mul(4),
+        match (self.connections, Address::parse(&self.database_url)) {
+            (0, Address::Sqlite(_)) => workers.saturating_mul(2),
+            (0, Address::Postgres(_)) => workers.saturating_mul(4),
             (n, _) => n,
         }
     }
@@ -177,6 +174,30 @@ fn plain(value: toml::Value) -> String {
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Boolean(truth) => truth.to_string(),
         other => format!("{other:?}"),
+    }
+}
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A file of the embedded database.
+    Sqlite(String),
+    /// A libpq connection string or URL.
+    Postgres(String),
+}
+
+impl Address {
+    /// Reads `DATABASE_URL`: `postgres://…`, `sqlite://path` or the path of a file.
+    pub fn parse(url: &str) -> Self {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::Postgres(url.to_owned());
+        }
+        Self::Sqlite(
+            url.strip_prefix("sqlite://")
+                .or(url.strip_prefix("sqlite:"))
+                .unwrap_or(url)
+                .to_owned(),
+        )
     }
 }
 

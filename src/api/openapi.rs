@@ -100,7 +100,11 @@ fn operation<H>(entry: &Entry<H>) -> Value {
             );
         }
     }
-    if meta.access.admits_storefront() && !matches!(meta.path, p if p.starts_with("/products")) {
+    if meta.access.admits_storefront()
+        && ["/carts", "/orders"]
+            .iter()
+            .any(|p| meta.path.starts_with(p))
+    {
         parameters.push(json!({
             "name": "X-Cart-Token", "in": "header", "required": false, "schema": { "type": "string" },
             "description": "The token that createCart gave; proves to a publishable key that the cart is the shopper's.",

@@ -18,6 +18,7 @@ use diesel::pg::PgConnection;
 
 pub use conn::{Conn, statements};
 
+pub use crate::config::Address;
 use crate::kernel::{Error, Result};
 
 /// How often a transaction that lost to another is run again.
@@ -25,29 +26,7 @@ const RETRIES: u32 = 5;
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Which database, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A file of the embedded database.
-    Sqlite(String),
-    /// A libpq connection string or URL.
-    Postgres(String),
-}
-
 impl Address {
-    /// Reads `DATABASE_URL`: `postgres://…`, `sqlite://path` or the path of a file.
-    pub fn parse(url: &str) -> Self {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Self::Postgres(url.to_owned());
-        }
-        Self::Sqlite(
-            url.strip_prefix("sqlite://")
-                .or(url.strip_prefix("sqlite:"))
-                .unwrap_or(url)
-                .to_owned(),
-        )
-    }
-
     fn connect(&self) -> Result<Conn, diesel::ConnectionError> {
         match self {
             Self::Sqlite(path) => Conn::open_sqlite(path).map(Conn::Lite),

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -34,6 +35,8 @@ type Pending = Pin<Box<dyn Future<Output = Result<()>>>>;
 pub struct Jobs {
     handlers: HashMap<&'static str, Handler>,
     schedules: Vec<(&'static str, Duration)>,
+    /// Whether this process has seen to it that every schedule has its row.
+    scheduled: AtomicBool,
 }
 
 type Handler = Arc<dyn Fn(Cx, Document) -> Pending>;
@@ -104,9 +107,11 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
 pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     app.refresh_snapshots().await?;
     let cx = app.system();
-    let schedules = jobs.schedules.clone();
-    cx.write(move |tx| queue::ensure_schedules(tx, &schedules))
-        .await?;
+    if !jobs.scheduled.swap(true, Ordering::Relaxed) {
+        let schedules = jobs.schedules.clone();
+        cx.write(move |tx| queue::ensure_schedules(tx, &schedules))
+            .await?;
+    }
     let claimed = cx.write(|tx| queue::claim(tx, BATCH)).await?;
     let count = claimed.len();
     for job in claimed {

@@ -48,8 +48,10 @@ output! {
         /// The currency it sells in when nothing else is asked for.
         currency: Currency,
         /// Every currency it sells in.
+        #[schema(value_type = Vec<Currency>)]
         currencies: Json<Vec<Currency>>,
         /// The countries it delivers to (ISO 3166-1 alpha-2); the first is the one prices are taxed for by default.
+        #[schema(value_type = Vec<String>)]
         countries: Json<Vec<String>>,
         /// Whether its prices contain the tax.
         prices_include_tax: bool,
@@ -64,6 +66,7 @@ output! {
         /// How many minutes a checkout holds its stock.
         hold_minutes: i64,
         /// Free data of the shop's own.
+        #[schema(value_type = Document)]
         metadata: Json<Document>,
         /// Raised by every change.
         version: i64,
