@@ -1,4 +1,5 @@
-//! The domains, in the order of their dependencies: one may use those above it, never those below.
+//! The domains, in the order of their dependencies: one may use those above it, never those below. (The blank lines keep the
+//! formatter from sorting them.)
 //!
 //! | word | what it means here |
 //! |---|---|
@@ -11,14 +12,24 @@
 //! | checkout | a quote frozen while its stock is held and its payment is made |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
 
-pub mod carts;
-pub mod catalog;
 pub mod channels;
-pub mod flows;
+
 pub mod identity;
-pub mod inventory;
-pub mod orders;
-pub mod payments;
-pub mod pricing;
-pub mod shipping;
+
 pub mod tax;
+
+pub mod pricing;
+
+pub mod inventory;
+
+pub mod shipping;
+
+pub mod catalog;
+
+pub mod carts;
+
+pub mod payments;
+
+pub mod orders;
+
+pub mod flows;
