@@ -32,7 +32,8 @@ impl Demo {
             "mercer-demo.db".clone_into(&mut config.database_url);
         }
         let address = Address::parse(&config.database_url);
-        let (app, fresh) = self.open(&config, &address)?;
+        let fresh = self.prepare(&address)?;
+        let app = app::open(config, Clock::default())?;
         super::block_on(async {
             let cx = app.system();
             if fresh {
@@ -46,19 +47,19 @@ impl Demo {
         })
     }
 
-    /// The database, and whether it has to be filled.
-    fn open(&self, config: &Config, address: &Address) -> Result<(App, bool)> {
-        migrations::up(&mut address.open()?)?;
-        let app = app::open(config.clone(), Clock::default())?;
-        let found = super::block_on(async { demo::look(&app.system()).await })?;
+    /// Makes the database ready, and says whether it has to be filled.
+    fn prepare(&self, address: &Address) -> Result<bool> {
+        let mut conn = address.open()?;
+        migrations::up(&mut conn)?;
+        let found = demo::look(&mut conn)?;
+        drop(conn);
         match found {
-            Found::Nothing => Ok((app, true)),
-            Found::Demo if self.keep => Ok((app, false)),
+            Found::Nothing => Ok(true),
+            Found::Demo if self.keep => Ok(false),
             Found::Demo => {
-                drop(app);
                 demo::wipe(address)?;
                 migrations::up(&mut address.open()?)?;
-                Ok((app::open(config.clone(), Clock::default())?, true))
+                Ok(true)
             }
             Found::Shop => Err(Error::new(
                 Code::InvalidState,

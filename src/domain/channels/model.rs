@@ -204,6 +204,11 @@ impl Kept for Channels {
 }
 
 impl Channels {
+    /// Every channel.
+    pub fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
     /// The channel with this id.
     pub fn get(tx: &Tx<'_>, id: ChannelId) -> Result<Arc<Channel>> {
         let channels = tx.app().kept::<Self>()?;

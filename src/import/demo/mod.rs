@@ -6,10 +6,11 @@ mod generated;
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
 
-use super::{Report, jsonl, settings::Settings};
-use crate::context::Cx;
+use super::{Report, jsonl};
+use crate::context::{Cx, Kept as _};
 use crate::db::{Address, Conn, migrations};
 use crate::domain::catalog::{BulkUpsertProducts, MAX_ROWS, Outcome};
+use crate::domain::channels::Channels;
 use crate::kernel::{Code, Error, Result};
 use crate::operation::dispatch;
 
@@ -82,20 +83,18 @@ pub enum Found {
 }
 
 /// Looks whether the database has a shop, and whether that is a demo: one of its channels says so.
-pub async fn look(cx: &Cx) -> Result<Found> {
-    let settings = Settings::load(cx).await?;
-    let demo = |channel: &crate::domain::channels::Channel| {
-        channel.metadata.0.0.get("demo") == Some(&true.into())
-    };
-    Ok(match settings.channels.len() {
-        0 if settings.tax_classes.is_empty() && settings.locations.is_empty() => Found::Nothing,
-        0 => Found::Shop,
-        _ if settings.channels.values().any(demo) => Found::Demo,
-        _ => Found::Shop,
-    })
+pub fn look(conn: &mut Conn) -> Result<Found> {
+    let channels = Channels::load(conn)?;
+    let mut channels = channels.iter().peekable();
+    if channels.peek().is_none() {
+        return Ok(Found::Nothing);
+    }
+    let is_demo = channels.any(|channel| channel.metadata.0.0.get("demo") == Some(&true.into()));
+    Ok(if is_demo { Found::Demo } else { Found::Shop })
 }
 
-/// Empties a database that [`look`] found to be a demo's or nobody's.
+/// Empties a database that [`look`] found to be a demo's. No connection may be open: the last one to close an SQLite file
+/// takes the log of that name with it, whosever it is by then.
 pub fn wipe(address: &Address) -> Result<()> {
     match address {
         Address::Sqlite(path) => {
