@@ -23,6 +23,7 @@ use crate::kernel::ids::{EventId, JobId, ProductId, VariantId};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Batch, Clock, Document, Error, Kind, Param, Result, Timestamp};
 use crate::params;
+use crate::sabotage::Sabotage;
 
 /// Everything a process of Mercer has: its settings, its database, its clock, its caches. Clones share it.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub struct AppState {
     pub versions: Versions,
     /// Wakes the job worker of this process.
     pub wake: tokio::sync::Notify,
+    /// What a test has broken.
+    pub sabotage: Sabotage,
     snapshots: Vec<Snapshot>,
     derivations: Vec<Derivation>,
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
@@ -123,6 +126,7 @@ impl App {
             cursors,
             versions: Versions::default(),
             wake: tokio::sync::Notify::new(),
+            sabotage: Sabotage::default(),
             snapshots: parts.snapshots,
             derivations: parts.derivations,
             by_type: parts.by_type,

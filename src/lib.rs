@@ -24,5 +24,6 @@ pub mod kernel;
 pub mod operation;
 pub mod ports;
 pub mod providers;
+pub mod sabotage;
 #[allow(missing_docs, clippy::wildcard_imports)]
 pub mod schema;

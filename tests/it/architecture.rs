@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those of one row do not see each other. `schema` is data: tables made of column types.
 const LAYERS: [&[&str]; 12] = [
-    &["kernel"],
+    &["kernel", "sabotage"],
     &["schema"],
     &["config"],
     &["auth", "ports"],
@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 12] = [
     &["jobs"],
     &["operation"],
     &["domain"],
-    &["api", "import", "providers"],
+    &["api", "doctor", "import", "providers"],
     &["app"],
     &["cli", "main"],
 ];

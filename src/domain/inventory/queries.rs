@@ -12,6 +12,7 @@ use crate::kernel::column::Id;
 use crate::kernel::ids::{HoldId, LocationId, MovementId, VariantId};
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Error, Kind, Param, Result, Timestamp};
+use crate::sabotage::Guard;
 use crate::schema::{locations, stock_levels, stock_movements};
 use crate::{on, params};
 
@@ -148,12 +149,15 @@ pub fn list_movements(
     })?)
 }
 
+/// More than anybody wants: what a level offers once its guard is gone.
+const NO_END: i64 = 1_000_000;
+
 /// The levels of these variants at active locations, locked in the order of their keys, then sorted by location.
 pub fn lock_supplies(
     tx: &mut Tx<'_>,
     variants: impl Iterator<Item = VariantId>,
 ) -> Result<Vec<Supply>> {
-    let lock = if tx.conn.is_postgres() {
+    let lock = if tx.conn.is_postgres() && !tx.app().sabotage.removed(Guard::StockLock) {
         "FOR UPDATE OF l"
     } else {
         ""
@@ -171,6 +175,9 @@ pub fn lock_supplies(
             params![ids],
         )?;
     rows.sort_by_key(|row| (row.4, row.1));
+    if tx.app().sabotage.removed(Guard::Stock) {
+        rows.iter_mut().for_each(|row| row.2 += NO_END);
+    }
     Ok(rows
         .into_iter()
         .map(|(variant_id, location_id, free, backorderable, _)| Supply {
@@ -190,6 +197,9 @@ pub fn shift_levels(
     allocated: i64,
 ) -> Result<Vec<(VariantId, LocationId, i64)>> {
     let now = tx.now;
+    let sabotage = &tx.app().sabotage;
+    let unguarded = sabotage.removed(Guard::Stock) || sabotage.removed(Guard::StockLock);
+    let needed = if unguarded { -NO_END } else { held + allocated };
     tx.conn.rows::<(Id, Id, BigInt), _>(
         "UPDATE stock_levels
          SET held = stock_levels.held + x.quantity * ?, allocated = stock_levels.allocated + x.quantity * ?,
@@ -200,7 +210,7 @@ pub fn shift_levels(
                >= x.quantity * ?
          RETURNING stock_levels.variant_id, stock_levels.location_id,
                    on_hand + backorderable - held - allocated",
-        params![held, allocated, now, picks_batch(picks), held + allocated],
+        params![held, allocated, now, picks_batch(picks), needed],
     )
 }
 

@@ -1,0 +1,54 @@
+//! For tests only: takes a guard of an application away, so that a test can show that it would notice.
+//!
+//! Without the feature `sabotage` no guard can be taken away: what asks here is told "no" by a constant, and the compiler
+//! removes the question.
+
+#[cfg(feature = "sabotage")]
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Something that keeps a promise of the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// What is held must be there: the plan, the guarded update, the problems of a quote.
+    Stock,
+    /// The level that a hold was planned on is locked until it is changed. (SQLite has one writer and needs no lock.)
+    StockLock,
+    /// A checkout and a cart leave `open` once.
+    Once,
+    /// A number is taken in the transaction that writes its order, and given back with it.
+    Numbers,
+}
+
+/// The guard that an application has lost, if any.
+#[derive(Default)]
+pub struct Sabotage {
+    #[cfg(feature = "sabotage")]
+    removed: OnceLock<Guard>,
+    last_number: AtomicI64,
+}
+
+impl Sabotage {
+    /// Takes a guard away for good.
+    #[cfg(feature = "sabotage")]
+    pub fn remove(&self, guard: Guard) {
+        let _ = self.removed.set(guard);
+    }
+
+    /// Whether the guard was taken away.
+    #[cfg(feature = "sabotage")]
+    pub fn removed(&self, guard: Guard) -> bool {
+        self.removed.get() == Some(&guard)
+    }
+
+    /// Whether the guard was taken away: never.
+    #[cfg(not(feature = "sabotage"))]
+    pub const fn removed(&self, _: Guard) -> bool {
+        false
+    }
+
+    /// A number that nothing gives back, as a database's own sequences give them.
+    pub fn next_number(&self) -> i64 {
+        self.last_number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
