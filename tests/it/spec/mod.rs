@@ -3,9 +3,13 @@
 mod carts;
 mod channels;
 mod checkout;
+mod graphql;
 mod identity;
 mod import;
 mod inventory;
+mod jobs;
+mod orders;
 mod pricing;
 mod shipping;
+mod statements;
 mod tax;

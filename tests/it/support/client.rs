@@ -107,6 +107,17 @@ impl Client {
 
     /// Any request.
     pub fn send(&self, method: &str, target: &str, body: Option<&[u8]>) -> Answer {
+        self.attempt(method, target, body)
+            .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+    }
+
+    /// Any request to a server that may be gone.
+    pub fn attempt(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(format!("http://{}{target}", self.address));
@@ -116,20 +127,19 @@ impl Client {
             Some(bytes) => self.agent.run(request.body(bytes).unwrap()),
         };
         let what = format!("{method} {target}");
-        let mut response = sent.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let mut response = sent?;
         let body = response
             .body_mut()
             .with_config()
             .limit(64 << 20)
-            .read_to_vec()
-            .unwrap();
-        Answer {
+            .read_to_vec()?;
+        Ok(Answer {
             status: response.status().as_u16(),
             json: serde_json::from_slice(&body).unwrap_or_default(),
             headers: response.headers().clone(),
             body,
             what,
-        }
+        })
     }
 
     fn as_json(&self) -> Self {

@@ -16,7 +16,6 @@
 pub mod client;
 pub mod contract;
 pub mod database;
-pub mod invariants;
 pub mod sdl;
 pub mod server;
 pub mod shop;

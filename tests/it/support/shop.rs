@@ -28,6 +28,15 @@ pub struct Shop {
     database: Database,
 }
 
+/// A shop whose server has stopped; its database and its keys are still there.
+pub struct Closed {
+    channel: ChannelId,
+    clock: Clock,
+    staff: String,
+    storefront: String,
+    database: Database,
+}
+
 /// Another process on the same database, as far as that can be told from inside one.
 pub struct Peer(Server);
 
@@ -50,6 +59,26 @@ impl Shop {
             staff,
             storefront,
             server,
+            database,
+        }
+    }
+
+    /// Stops the server.
+    pub fn close(self) -> Closed {
+        let Self {
+            channel,
+            clock,
+            staff,
+            storefront,
+            server,
+            database,
+        } = self;
+        drop(server);
+        Closed {
+            channel,
+            clock,
+            staff,
+            storefront,
             database,
         }
     }
@@ -138,7 +167,22 @@ impl Shop {
     /// Insists that everything adds up.
     #[track_caller]
     pub fn check(&self) {
-        super::invariants::check(&mut self.connect()).unwrap();
+        self.sound().unwrap();
+    }
+
+    /// What `mercer doctor` finds.
+    pub fn sound(&self) -> Result<(), String> {
+        let found = mercer::doctor::examine(&mut self.connect()).unwrap();
+        let broken: Vec<String> = found
+            .iter()
+            .filter(|finding| !finding.broken.is_empty())
+            .map(|finding| format!("{}: {:?}", finding.invariant.name, finding.broken))
+            .collect();
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(broken.join("; "))
+        }
     }
 
     /// The rows of every table, by name.
@@ -166,6 +210,33 @@ impl Shop {
     }
 }
 
+impl Closed {
+    /// Where the database is.
+    pub fn url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Starts a server again.
+    pub fn open(self) -> Shop {
+        let Self {
+            channel,
+            clock,
+            staff,
+            storefront,
+            database,
+        } = self;
+        let server = Server::start(config(&database.url, &[]), clock.clone());
+        Shop {
+            channel,
+            clock,
+            staff,
+            storefront,
+            server,
+            database,
+        }
+    }
+}
+
 impl Peer {
     /// Whoever has these headers, at this server.
     pub fn client(&self, like: &Client) -> Client {
@@ -185,6 +256,13 @@ impl Deref for Peer {
 pub fn on_postgres(story: fn(&Shop)) {
     if postgres_url().is_some() {
         story(&Shop::open(Kind::Postgres));
+    }
+}
+
+/// Does something on PostgreSQL, unless PostgreSQL is left out on purpose.
+pub fn if_postgres(work: impl FnOnce()) {
+    if postgres_url().is_some() {
+        work();
     }
 }
 

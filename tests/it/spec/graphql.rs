@@ -1,0 +1,95 @@
+//! GraphQL: from one thing to another, without a statement more for any number of them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, Store};
+
+/// A tree of three categories, each product in the two lower ones.
+fn with_categories(shop: &Shop, products: usize) -> Store<'_> {
+    let store = Store::open(shop);
+    let category = |handle: &str, parent: Option<&str>| {
+        let input = json!({ "handle": handle, "title": handle, "parentId": parent });
+        shop.staff()
+            .post("/categories", input)
+            .created()
+            .text("/id")
+            .to_owned()
+    };
+    let home = category("home", None);
+    let kitchen = category("kitchen", Some(&home));
+    category("mugs", Some(&kitchen));
+    add(&store, 0, products);
+    store
+}
+
+fn add(store: &Store<'_>, from: usize, to: usize) {
+    let rows: Vec<Value> = (from..to)
+        .map(|i| {
+            let mut row = store.row(&format!("A{i}"), 1_000, 100);
+            row["categories"] = json!(["mugs", "kitchen"]);
+            row
+        })
+        .collect();
+    store.upsert(&rows);
+}
+
+const PRODUCTS: &str = "{ products(first: 50) { nodes { title variants { sku price { amount } } categories { handle parent { handle parent { handle } } } } } }";
+
+both! {
+    fn products_lead_to_their_variants_and_categories(shop) {
+        let store = with_categories(shop, 1);
+        let seen = store.front.graphql(PRODUCTS, json!({})).ok();
+        let product = json!({
+            "title": "The A0", "variants": [{ "sku": "A0", "price": { "amount": 1_000 } }],
+            "categories": [
+                { "handle": "mugs", "parent": { "handle": "kitchen", "parent": { "handle": "home" } } },
+                { "handle": "kitchen", "parent": { "handle": "home", "parent": null } },
+            ],
+        });
+        assert_eq!(seen.data("products")["nodes"][0], product);
+    }
+
+    fn a_list_with_lists_in_it_costs_the_same_for_any_number(shop) {
+        let store = with_categories(shop, 1);
+        let count = || shop.statements(&store.front, |front| front.graphql(PRODUCTS, json!({})).ok()).1;
+        let one = count();
+        add(&store, 1, 40);
+        let many = count();
+        assert_eq!(one, many);
+        assert!(many <= 5, "products, variants, and one for each level of categories: {many}");
+    }
+
+    fn the_lines_of_a_cart_and_of_orders_lead_to_their_products_for_one_statement_more(shop) {
+        let store = with_categories(shop, 20);
+        let skus: Vec<String> = (0..20).map(|i| format!("A{i}")).collect();
+        let lines: Vec<(&str, i64)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
+        let cart = |n: usize| store.cart(&lines[..n]);
+        let query = "query ($id: ID!) { cart(id: $id) { lines { sku product { title categories { handle } } } } }";
+        let count = |n: usize| {
+            let cart = cart(n);
+            let (seen, count) = shop.statements(&cart.client, |client| client.graphql(query, json!({ "id": cart.id })).ok());
+            assert_eq!(seen.data("cart")["lines"][n - 1]["product"]["title"], format!("The A{}", n - 1));
+            count
+        };
+        assert_eq!(count(1), count(20));
+        let query = "{ orders(first: 50) { nodes { number lines { product { title categories { handle } } } payment { status } } } }";
+        let count = || shop.statements(&shop.staff(), |staff| staff.graphql(query, json!({})).ok()).1;
+        store.order(&lines[..1]);
+        let one = count();
+        for _ in 0..3 {
+            store.order(&lines);
+        }
+        assert_eq!(one, count());
+    }
+
+    fn a_shop_front_does_not_learn_of_products_that_are_gone(shop) {
+        let store = with_categories(shop, 1);
+        let cart = store.cart(&[("A0", 1)]);
+        let query = "query ($id: ID!) { cart(id: $id) { lines { sku product { title } problems { code } } } }";
+        let product = store.product("A0");
+        shop.staff().post(&format!("/products/{}/archive", product["id"].as_str().unwrap()), json!({})).ok();
+        let seen = cart.client.graphql(query, json!({ "id": cart.id })).ok();
+        let line = json!({ "sku": "A0", "product": null, "problems": [{ "code": "not_available" }] });
+        assert_eq!(seen.data("cart")["lines"][0], line);
+    }
+}
