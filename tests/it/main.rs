@@ -16,4 +16,5 @@ mod support;
 
 mod architecture;
 mod contract;
+mod races;
 mod spec;
