@@ -16,5 +16,6 @@ mod support;
 
 mod architecture;
 mod contract;
+mod crash;
 mod races;
 mod spec;

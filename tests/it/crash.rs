@@ -1,0 +1,184 @@
+//! The real binary, killed with SIGKILL again and again in the middle of checkouts. What was answered survives, once.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, Kind, Shop, Store, within};
+
+/// How often the server is killed on each database.
+const KILLS: usize = 5;
+/// How many orders must have been placed since the last time before it is killed again.
+const ORDERS_BETWEEN: usize = 12;
+const SHOPPERS: usize = 8;
+
+/// `mercer serve`, in a process of its own.
+struct Mercer(Child);
+
+impl Mercer {
+    fn start(database_url: &str, address: SocketAddr) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_mercer"))
+            .args([
+                "serve",
+                "--bind",
+                &address.to_string(),
+                "--database-url",
+                database_url,
+            ])
+            .env_clear()
+            .envs([
+                ("MERCER_TEST_PAYMENTS", "true"),
+                ("MERCER_LOG", "error"),
+                ("MERCER_WORKERS", "2"),
+            ])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self(child);
+        let anybody = Client::new(address);
+        within(20, "the server is ready", || {
+            anybody
+                .attempt("GET", "/health/ready", None)
+                .is_ok_and(|answer| answer.status == 200)
+        });
+        server
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is said goodbye to.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Mercer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Repeats a request, with its key, until there is an answer that is not the server's own trouble.
+fn insist(client: &Client, path: &str, body: &Value) -> Answer {
+    let client = client.once().with("content-type", "application/json");
+    let body = body.to_string();
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match client.attempt("POST", &format!("/v1{path}"), Some(body.as_bytes())) {
+            Ok(answer) if answer.status < 500 => return answer,
+            other => assert!(Instant::now() < until, "for a minute: {other:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One shopper's whole way, and the order's cart, id and number.
+fn shop_once(front: &Client, cart: &Value, provider: &str) -> (String, (String, String)) {
+    let made = insist(front, "/carts", cart).created();
+    let id = made.text("/cart/id").to_owned();
+    let client = front.with("x-cart-token", made.text("/token"));
+    let payment = json!({ "payment": { "provider": provider, "token": "approve" } });
+    insist(&client, &format!("/carts/{id}/checkout"), &payment).created();
+    let placed = insist(&client, &format!("/carts/{id}/place-order"), &json!({})).ok();
+    assert_eq!(placed.text("/outcome"), "placed", "{placed}");
+    (
+        id,
+        (
+            placed.text("/order/id").to_owned(),
+            placed.text("/order/number").to_owned(),
+        ),
+    )
+}
+
+fn what_was_answered_survives(kind: Kind) {
+    let shop = Shop::open(kind);
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 100_000), ("CUP", 900, 100_000)]);
+    let carts = [
+        store.ready(&[("MUG", 2), ("CUP", 1)]),
+        store.ready(&[("CUP", 3), ("MUG", 1)]),
+    ];
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let front = store.front.at(address);
+    let closed = shop.close();
+
+    let (stop, placed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let acknowledged = Mutex::new(BTreeMap::new());
+    let mut server = Mercer::start(closed.url(), address);
+    std::thread::scope(|scope| {
+        for i in 0..SHOPPERS {
+            let (front, cart, stop, placed, acknowledged) =
+                (&front, &carts[i % 2], &stop, &placed, &acknowledged);
+            let provider = if i % 4 == 3 { "test_remote" } else { "test" };
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let (cart, order) = shop_once(front, cart, provider);
+                    acknowledged.lock().unwrap().insert(cart, order);
+                    placed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..KILLS {
+            let before = placed.load(Ordering::Relaxed);
+            within(60, "orders are placed", || {
+                placed.load(Ordering::Relaxed) >= before + ORDERS_BETWEEN
+            });
+            server.kill();
+            server = Mercer::start(closed.url(), address);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    server.kill();
+
+    let shop = closed.open();
+    let staff = shop.staff();
+    let acknowledged = acknowledged.into_inner().unwrap();
+    assert!(acknowledged.len() >= KILLS * ORDERS_BETWEEN);
+    for (cart, (order, number)) in &acknowledged {
+        let seen = staff.get(&format!("/orders/{order}")).ok();
+        assert_eq!(
+            (seen.text("/cartId"), seen.text("/number")),
+            (cart.as_str(), number.as_str())
+        );
+    }
+    let orders = shop
+        .rows()
+        .into_iter()
+        .find(|(table, _)| table == "orders")
+        .unwrap()
+        .1;
+    assert_eq!(
+        usize::try_from(orders).unwrap(),
+        acknowledged.len(),
+        "every shopper came to an end, so no order is unknown"
+    );
+    // What was left behind is finished: nothing stays held, nobody waits for a payment.
+    shop.wait(Duration::from_hours(1));
+    shop.work();
+    shop.check();
+    assert_eq!(
+        shop.rows()
+            .into_iter()
+            .find(|(table, _)| table == "stock_holds")
+            .unwrap()
+            .1,
+        0
+    );
+}
+
+#[test]
+fn what_was_answered_survives_a_kill_on_sqlite() {
+    what_was_answered_survives(Kind::Sqlite);
+}
+
+#[test]
+fn what_was_answered_survives_a_kill_on_postgres() {
+    crate::support::shop::if_postgres(|| what_was_answered_survives(Kind::Postgres));
+}
