@@ -1,3 +1,5 @@
+//! Calling off an order, or units of it: stock and money go back in one transaction.
+
 use crate::context::Tx;
 use crate::domain::inventory::{self, Pick};
 use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};

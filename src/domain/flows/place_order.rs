@@ -1,3 +1,5 @@
+//! From a checkout to an order. `place` is the only function that writes one, whoever brings the news of the payment.
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! From a cart to a checkout: the quote is frozen, the stock held, the payment recorded.
+
 use std::time::Duration;
 
 use super::checkouts::{self, Checkout, CheckoutRow, CheckoutStatus, Chosen};
