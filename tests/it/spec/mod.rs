@@ -1,6 +1,7 @@
 //! The stories of each domain.
 
 mod carts;
+mod catalog;
 mod channels;
 mod checkout;
 mod graphql;

@@ -1,0 +1,202 @@
+//! The catalogue: what is shown where, found how, and written in bulk.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, Store};
+
+fn new(store: &Store<'_>, handle: &str, sku: &str) -> Value {
+    json!({ "handle": handle, "title": handle, "taxClassId": store.tax_class, "variants": [{ "sku": sku }] })
+}
+
+fn handles(store: &Store<'_>, query: &str) -> Vec<String> {
+    let list = store.front.get(&format!("/products{query}")).ok();
+    list.at("/items")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["handle"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn category(shop: &Shop, handle: &str, parent: Option<&str>) -> String {
+    let input = json!({ "handle": handle, "title": handle, "parentId": parent });
+    shop.staff()
+        .post("/categories", input)
+        .created()
+        .text("/id")
+        .to_owned()
+}
+
+both! {
+    fn a_product_is_shown_once_it_is_active_published_and_priced(shop) {
+        let store = Store::open(shop);
+        let made = shop.staff().post("/products", new(&store, "mug", "MUG")).created();
+        let path = format!("/products/{}", made.text("/id"));
+        let shown = || {
+            let (found, listed) = (store.front.get(&path).status, handles(&store, "").len());
+            assert_eq!((found == 200, listed == 1), (listed == 1, found == 200));
+            found == 200
+        };
+        assert!(!shown());
+        shop.staff().patch(&path, json!({ "status": "active" })).ok();
+        assert!(!shown());
+        shop.staff().patch(&path, json!({ "channelIds": [store.channel] })).ok();
+        assert!(!shown());
+        let price = json!({ "prices": [{ "variantId": made.at("/variants/0/id"), "channelId": store.channel, "amount": 1_500 }] });
+        shop.staff().json("PUT", "/prices", &price).ok();
+        assert!(shown());
+        shop.staff().patch(&path, json!({ "channelIds": [] })).ok();
+        assert!(!shown());
+        shop.check();
+    }
+
+    fn a_shop_front_sees_neither_other_channels_nor_how_many_there_are(shop) {
+        let store = Store::open(shop);
+        let other = shop.another_channel("other");
+        let mut row = store.row("MUG", 1_500, 10);
+        row["channels"] = json!(["main", "other"]);
+        store.upsert(&[row]);
+        let seen = store.front.get("/products/by-handle/mug").ok();
+        assert_eq!(seen.at("/channelIds"), &json!([store.channel]));
+        assert_eq!(seen.at("/variants/0/availableQuantity"), &Value::Null);
+        assert_eq!(store.product("MUG")["variants"][0]["availableQuantity"], 10);
+        let theirs = shop.storefront_of(other["id"].as_str().unwrap());
+        theirs.get("/products/by-handle/mug").refused(404, "NOT_FOUND");
+    }
+
+    fn handles_and_skus_belong_to_one(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 10)]);
+        shop.unchanged(|| {
+            shop.staff().post("/products", new(&store, "mug", "OTHER")).refused(409, "ALREADY_EXISTS").about("/handle", "taken");
+            let refused = shop.staff().post("/products", new(&store, "other", "MUG"));
+            assert!([409, 422].contains(&refused.status), "{refused}");
+            refused.about("/variants/0/sku", "taken");
+        });
+    }
+
+    fn products_are_found_by_what_is_asked_for(shop) {
+        let store = Store::open(shop);
+        let home = category(shop, "home", None);
+        category(shop, "kitchen", Some(&home));
+        let row = |sku: &str, price: i64, stock: i64, colour: &str, categories: Value| {
+            let mut row = store.row(sku, price, stock);
+            row["attributes"] = json!({ "colour": colour });
+            row["categories"] = categories;
+            row
+        };
+        store.upsert(&[
+            row("MUG", 1_500, 10, "green", json!(["kitchen"])),
+            row("CUP", 900, 0, "green", json!(["home"])),
+            row("PEN", 300, 5, "red", json!([])),
+        ]);
+        let found = |query: &str| handles(&store, query).into_iter().collect::<BTreeSet<_>>();
+        let these = |list: &[&str]| list.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        for (query, expected) in [
+            ("", &["cup", "mug", "pen"][..]),
+            (&format!("?category={home}"), &["cup", "mug"]),
+            ("?minPrice=900&maxPrice=1499", &["cup"]),
+            ("?inStock=true", &["mug", "pen"]),
+            ("?text=the%20mu", &["mug"]),
+            ("?text=PEN", &["pen"]),
+            ("?attribute=colour:green", &["cup", "mug"]),
+            ("?attribute=colour:green&inStock=true&maxPrice=1500", &["mug"]),
+            ("?text=nothing%20like%20it", &[]),
+            ("?text=100%25", &[]),
+        ] {
+            assert_eq!(found(query), these(expected), "{query}");
+        }
+        assert_eq!(handles(&store, "?sort=price"), ["pen", "cup", "mug"]);
+        assert_eq!(handles(&store, "?sort=-price"), ["mug", "cup", "pen"]);
+        assert_eq!(handles(&store, "?sort=title"), ["cup", "mug", "pen"]);
+        let first = store.front.get("/products?sort=price&limit=1").ok();
+        let second = format!("?sort=price&limit=1&after={}", first.text("/page/nextCursor"));
+        assert_eq!(handles(&store, &second), ["cup"]);
+        let other_sort = format!("/products?sort=title&limit=1&after={}", first.text("/page/nextCursor"));
+        store.front.get(&other_sort).refused(400, "INVALID_CURSOR");
+    }
+
+    fn what_is_written_is_seen_at_once_and_what_was_sold_out_is_no_longer_in_stock(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 1)]);
+        assert_eq!(handles(&store, "?inStock=true"), ["mug"]);
+        store.order(&[("MUG", 1)]);
+        assert_eq!(handles(&store, "?inStock=true"), [""; 0]);
+        let product = store.product("MUG");
+        shop.staff().patch(&format!("/products/{}", product["id"].as_str().unwrap()), json!({ "title": "New" })).ok();
+        assert_eq!(store.front.get("/products/by-handle/mug").ok().text("/title"), "New");
+        shop.check();
+    }
+
+    fn a_change_leaves_what_it_does_not_name_and_empties_what_is_null(shop) {
+        let store = Store::open(shop);
+        let mut input = new(&store, "mug", "MUG");
+        input["description"] = json!("For tea");
+        input["metadata"] = json!({ "team": "north" });
+        let made = shop.staff().post("/products", input).created();
+        let path = format!("/products/{}", made.text("/id"));
+        let changed = shop.staff().patch(&path, json!({ "title": "Mug" })).ok();
+        assert_eq!((changed.text("/title"), changed.text("/description"), changed.at("/version")), ("Mug", "For tea", &json!(2)));
+        assert_eq!(changed.at("/metadata"), &json!({ "team": "north" }));
+        assert_eq!(shop.staff().patch(&path, json!({ "description": null })).ok().text("/description"), "");
+        shop.unchanged(|| shop.staff().patch(&path, json!({ "title": null })).refused(422, "VALIDATION_FAILED").about("/title", "null"));
+    }
+
+    fn categories_stay_a_tree(shop) {
+        let top = category(shop, "top", None);
+        let below = category(shop, "below", Some(&top));
+        let refused = shop.staff().patch(&format!("/categories/{top}"), json!({ "parentId": below }));
+        refused.refused(422, "VALIDATION_FAILED").about("/parentId", "cycle");
+        shop.staff().patch(&format!("/categories/{top}"), json!({ "parentId": top })).refused(422, "VALIDATION_FAILED").about("/parentId", "cycle");
+        shop.staff().post("/categories", json!({ "handle": "x", "title": "X", "parentId": "cat_01jq3h5s5vfkg8r4t0x2m6c9ze" }))
+            .refused(422, "VALIDATION_FAILED").about("/parentId", "unknown_category");
+    }
+
+    fn a_row_of_a_bulk_upsert_is_refused_by_itself(shop) {
+        let store = Store::open(shop);
+        let mut bad = store.row("CUP", -1, 10);
+        bad["variants"][0]["stock"][0]["location"] = json!("nowhere");
+        let rows = [store.row("MUG", 1_500, 10), bad, store.row("PEN", 300, 5), store.row("MUG", 1, 1)];
+        let report = shop.staff().post("/products/bulk-upsert", json!({ "products": rows })).ok();
+        let outcomes: Vec<&str> = report.at("/rows").as_array().unwrap().iter().map(|r| r["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["created", "refused", "created", "refused"], "{report}");
+        let pointers: BTreeSet<&str> = report.at("/rows/1/errors").as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        assert_eq!(pointers, BTreeSet::from(["/products/1/variants/0/prices/0/amount", "/products/1/variants/0/stock/0/location"]));
+        assert_eq!(store.product("MUG")["variants"][0]["price"]["amount"], 1_500);
+        store.front.get("/products/by-handle/cup").refused(404, "NOT_FOUND");
+        shop.check();
+    }
+
+    fn a_bulk_upsert_done_again_changes_nothing(shop) {
+        let store = Store::open(shop);
+        let rows = [store.row("MUG", 1_500, 10), store.row("PEN", 300, 5)];
+        store.upsert(&rows);
+        let before = (store.product("MUG"), store.product("PEN"));
+        shop.wait(std::time::Duration::from_mins(1));
+        shop.unchanged(|| store.upsert(&rows));
+        assert_eq!((store.product("MUG"), store.product("PEN")), before);
+        assert_eq!(store.stock("MUG"), (10, 0, 0));
+    }
+
+    fn variants_differ_in_their_options(shop) {
+        let store = Store::open(shop);
+        let variant = |sku: &str, size: &str| json!({ "sku": sku, "optionValues": [{ "name": "Size", "value": size }] });
+        let mut input = new(&store, "shirt", "S");
+        input["options"] = json!([{ "name": "Size", "values": ["S", "M"] }]);
+        let refusals = [
+            (json!([variant("S", "S"), variant("M", "S")]), "/variants/1"),
+            (json!([variant("S", "S"), variant("M", "XL")]), "/variants/1"),
+            (json!([variant("S", "S"), { "sku": "M" }]), "/variants/1"),
+            (json!([variant("S", "S"), variant("S", "M")]), "/variants/1"),
+        ];
+        shop.unchanged(|| for (variants, pointer) in refusals {
+            input["variants"] = variants;
+            let refused = shop.staff().post("/products", input.clone()).refused(422, "VALIDATION_FAILED");
+            assert!(refused.fields()[0].0.starts_with(pointer), "{refused}");
+        });
+        input["variants"] = json!([variant("S", "S"), variant("M", "M")]);
+        assert_eq!(shop.staff().post("/products", input).created().text("/variants/1/title"), "M");
+    }
+}
