@@ -113,7 +113,7 @@ fn one_order_a_cart(shop: &Shop) -> Result<(), String> {
 fn numbers_have_no_gaps(shop: &Shop) -> Result<(), String> {
     let store = Store::open(shop);
     store.sell(&[("MUG", 1_500, 1_000)]);
-    let mut conn = shop.connect();
+    let mut conn = shop.alter();
     let doomed = if conn.is_postgres() {
         "CREATE FUNCTION doomed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'doomed'; END $$;
          CREATE TRIGGER doomed AFTER INSERT ON orders FOR EACH ROW WHEN (NEW.reference = 'doomed') EXECUTE FUNCTION doomed()"
@@ -253,7 +253,7 @@ mod broken {
 
     fn oversell(shop: &Shop) {
         if shop.connect().is_postgres() {
-            shop.connect()
+            shop.alter()
                 .batch("ALTER TABLE stock_levels DROP CONSTRAINT never_oversold")
                 .unwrap();
             return;
@@ -265,7 +265,7 @@ mod broken {
     }
 
     fn order_twice(shop: &Shop) {
-        let mut conn = shop.connect();
+        let mut conn = shop.alter();
         if conn.is_postgres() {
             let text = "ALTER TABLE orders DROP CONSTRAINT orders_cart_id_key, DROP CONSTRAINT orders_checkout_id_key";
             return conn.batch(text).unwrap();

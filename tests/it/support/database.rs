@@ -1,8 +1,13 @@
 //! A database for every test: a copy of one that was migrated once.
+//!
+//! On PostgreSQL making one and dropping it are checkpoints, which cost seconds; so there a test borrows one of a few, which
+//! is emptied first. Who changes more than rows says so with [`Database::spoil`], and the next one gets a fresh one.
 
 use std::path::{Path, PathBuf};
 
-use diesel::sql_types::{BigInt, Text};
+use std::sync::Mutex;
+
+use diesel::sql_types::{BigInt, Bool, Text};
 use mercer::db::{Address, Conn, migrations};
 
 /// Which database.
@@ -20,7 +25,15 @@ pub struct Database {
 
 enum Place {
     Folder(#[expect(dead_code, reason = "goes when it is dropped")] tempfile::TempDir),
-    Server { admin: String, name: String },
+    Server {
+        admin: String,
+        name: String,
+    },
+    /// Borrowed for as long as the connection has its lock.
+    Borrowed {
+        lock: Mutex<Conn>,
+        name: String,
+    },
 }
 
 /// The server that the tests may make databases on; `None` where PostgreSQL is left out on purpose.
@@ -44,11 +57,7 @@ impl Database {
                 std::fs::copy(sqlite_template(), &path).unwrap();
                 Self::in_folder(folder, &path)
             }
-            Kind::Postgres => {
-                let admin = postgres_url().unwrap();
-                let template = postgres_template(&admin);
-                Self::on_server(admin, &format!("TEMPLATE {template}"))
-            }
+            Kind::Postgres => Self::borrowed(&postgres_url().unwrap()),
         }
     }
 
@@ -66,6 +75,52 @@ impl Database {
     /// A connection of its own.
     pub fn connect(&self) -> Conn {
         Address::parse(&self.url).open().unwrap()
+    }
+
+    /// Says that more than rows is changed: nobody gets this database after this test.
+    pub fn spoil(&self) {
+        if let Place::Borrowed { lock, name } = &self.place {
+            let text = format!("COMMENT ON DATABASE {name} IS 'spoiled'");
+            lock.lock().unwrap().batch(&text).unwrap();
+        }
+    }
+
+    fn borrowed(admin: &str) -> Self {
+        let template = postgres_template(admin);
+        let mut conn = patient(admin);
+        let mut says = |text: &str| conn.rows::<Bool, bool>(text, vec![]).unwrap() == [true];
+        let number = (0..)
+            .find(|n| {
+                says(&format!(
+                    "SELECT pg_try_advisory_lock(hashtext('{template}'), {n})"
+                ))
+            })
+            .unwrap();
+        let name = format!("{template}_{number}");
+        let spoiled = says(&format!(
+            "SELECT shobj_description(oid, 'pg_database') = 'spoiled' FROM pg_database WHERE datname = '{name}'
+             AND shobj_description(oid, 'pg_database') IS NOT NULL"
+        ));
+        if spoiled {
+            conn.batch(&format!("DROP DATABASE {name} WITH (FORCE)"))
+                .unwrap();
+        }
+        let mut says = |text: &str| conn.rows::<Bool, bool>(text, vec![]).unwrap() == [true];
+        if says(&format!(
+            "SELECT true FROM pg_database WHERE datname = '{name}'"
+        )) {
+            empty(&mut Address::parse(&at(admin, &name)).open().unwrap());
+        } else {
+            conn.batch(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+                .unwrap();
+        }
+        Self {
+            url: at(admin, &name),
+            place: Place::Borrowed {
+                lock: Mutex::new(conn),
+                name,
+            },
+        }
     }
 
     fn in_folder(folder: tempfile::TempDir, path: &Path) -> Self {
@@ -94,6 +149,26 @@ impl Drop for Database {
             let _ = patient(admin).batch(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
+}
+
+/// Leaves what the migrations left; whoever is still connected is sent away first.
+fn empty(conn: &mut Conn) {
+    let others =
+        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let gone = format!("SELECT bool_and(pg_terminate_backend(pid)) {others} HAVING count(*) > 0");
+    while !conn.rows::<Bool, bool>(&gone, vec![]).unwrap().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let deletes: String = tables(conn)
+        .iter()
+        .filter(|table| *table != "versions")
+        .map(|table| format!("DELETE FROM {table};"))
+        .collect();
+    // As a replica: neither triggers nor foreign keys ask.
+    conn.batch(&format!(
+        "SET session_replication_role = replica; BEGIN; {deletes} UPDATE versions SET value = 1; COMMIT"
+    ))
+    .unwrap();
 }
 
 /// The rows of every table, by name.

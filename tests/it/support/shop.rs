@@ -164,6 +164,12 @@ impl Shop {
         self.database.connect()
     }
 
+    /// A connection for more than rows: tables and triggers may be changed.
+    pub fn alter(&self) -> mercer::db::Conn {
+        self.database.spoil();
+        self.connect()
+    }
+
     /// Insists that everything adds up.
     #[track_caller]
     pub fn check(&self) {
