@@ -153,7 +153,9 @@ pub fn quote_of(
         )?
     };
     if tx.app().sabotage.removed(Guard::Stock) {
-        sellables.values_mut().for_each(|s| s.available = i64::MAX);
+        for sellable in sellables.values_mut() {
+            sellable.available = i64::MAX;
+        }
     }
     let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
     let basis = Basis {

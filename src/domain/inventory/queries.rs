@@ -176,7 +176,9 @@ pub fn lock_supplies(
         )?;
     rows.sort_by_key(|row| (row.4, row.1));
     if tx.app().sabotage.removed(Guard::Stock) {
-        rows.iter_mut().for_each(|row| row.2 += NO_END);
+        for row in &mut rows {
+            row.2 += NO_END;
+        }
     }
     Ok(rows
         .into_iter()
