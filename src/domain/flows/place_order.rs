@@ -81,7 +81,7 @@ impl Flow for PlaceOrder {
         let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
         let outcome = provider.authorize(&request).await;
         let settled = cx
-            .settle_or(move |tx| finish(tx, &checkout, &outcome))
+            .settle_or(move |tx| answered(tx, &checkout, &outcome))
             .await?;
         match settled {
             ControlFlow::Break(answer) => Ok(answer),
@@ -134,6 +134,23 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
                 request,
             )))
         }
+    }
+}
+
+/// The second transaction, when a provider far away has answered. Somebody may have brought other news in the meantime:
+/// what is known to be ordered stays so, and only money revives a checkout that is over.
+fn answered(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
+    let now = checkouts::lock(tx, checkout.id)?.map(|now| now.status);
+    let is_money = matches!(
+        outcome,
+        Outcome::Authorized { .. } | Outcome::Pending { .. }
+    );
+    match now {
+        Some(CheckoutStatus::Open | CheckoutStatus::Paying) => finish(tx, checkout, outcome),
+        Some(CheckoutStatus::Replaced | CheckoutStatus::Expired) if is_money => {
+            finish(tx, checkout, outcome)
+        }
+        _ => placed_before(tx, checkout.cart_id),
     }
 }
 

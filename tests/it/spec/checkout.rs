@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, Store};
+use crate::support::{Shop, Store, concurrently};
 
 fn with_mugs(shop: &Shop) -> Store<'_> {
     let store = Store::open(shop);
@@ -118,6 +118,29 @@ both! {
         cart.checkout("approve").created();
         assert_eq!(cart.place().ok().text("/outcome"), "placed");
         assert_eq!(store.stock("MUG"), (10, 0, 2));
+        shop.check();
+    }
+
+    fn news_that_comes_late_takes_nothing_back(shop) {
+        let store = with_mugs(shop);
+        let cart = store.cart(&[("MUG", 2)]);
+        cart.pay_by(&json!({ "provider": "test_remote", "token": "timeout" })).created();
+        assert_eq!(cart.place().ok().text("/outcome"), "processing");
+        shop.wait(Duration::from_mins(3));
+        // The reconciler learns that the money is there while the shopper's second try, begun a little later, is still
+        // waiting for an answer that never comes.
+        concurrently(2, |i| {
+            if i == 0 {
+                shop.work();
+            } else {
+                std::thread::sleep(Duration::from_millis(20));
+                cart.place().ok();
+            }
+        });
+        shop.wait(Duration::from_mins(3));
+        shop.work();
+        assert_eq!(cart.checkout_status(), "ordered");
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
         shop.check();
     }
 
