@@ -122,7 +122,11 @@ fn compare(contract: &Contract, client: &Client, meta: &Meta, input: &Input) -> 
         };
         answer = json!({ "items": answer["nodes"], "page": { "nextCursor": next, "hasNextPage": more } });
     }
-    assert_eq!(rest.json, answer, "{}", meta.name);
+    if rest.json != answer {
+        // The use of a key is noted after the answer has left, so between two questions it may have become known.
+        let again = Contract::rest(client, meta, input);
+        assert_eq!(again.json, answer, "{}", meta.name);
+    }
     rest.json["items"]
         .as_array()
         .is_none_or(|items| !items.is_empty())
