@@ -67,7 +67,7 @@ impl Drop for Mercer {
 fn insist(client: &Client, path: &str, body: &Value) -> Answer {
     let client = client.once().with("content-type", "application/json");
     let body = body.to_string();
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         match client.attempt("POST", &format!("/v1{path}"), Some(body.as_bytes())) {
             Ok(answer) if answer.status < 500 => return answer,
@@ -109,16 +109,16 @@ fn what_was_answered_survives(kind: Kind) {
     let front = store.front.at(address);
     let closed = shop.close();
 
-    let (stop, placed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (enough, placed) = (AtomicBool::new(false), AtomicUsize::new(0));
     let acknowledged = Mutex::new(BTreeMap::new());
     let mut server = Mercer::start(closed.url(), address);
     std::thread::scope(|scope| {
         for i in 0..SHOPPERS {
-            let (front, cart, stop, placed, acknowledged) =
-                (&front, &carts[i % 2], &stop, &placed, &acknowledged);
+            let (front, cart, enough, placed, acknowledged) =
+                (&front, &carts[i % 2], &enough, &placed, &acknowledged);
             let provider = if i % 4 == 3 { "test_remote" } else { "test" };
             scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
+                while !enough.load(Ordering::Relaxed) {
                     let (cart, order) = shop_once(front, cart, provider);
                     acknowledged.lock().unwrap().insert(cart, order);
                     placed.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +133,7 @@ fn what_was_answered_survives(kind: Kind) {
             server.kill();
             server = Mercer::start(closed.url(), address);
         }
-        stop.store(true, Ordering::Relaxed);
+        enough.store(true, Ordering::Relaxed);
     });
     server.kill();
 

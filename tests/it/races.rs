@@ -12,13 +12,13 @@ use crate::support::{Answer, Cart, Shop, Store, concurrently};
 
 /// Makes `n` of something with a few threads, in order.
 fn many<T: Send>(n: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let made = concurrently(8, |thread| {
+    let parts = concurrently(8, |thread| {
         (thread..n)
             .step_by(8)
             .map(|i| (i, make(i)))
             .collect::<Vec<_>>()
     });
-    let in_order: BTreeMap<usize, T> = made.into_iter().flatten().collect();
+    let in_order: BTreeMap<usize, T> = parts.into_iter().flatten().collect();
     in_order.into_values().collect()
 }
 
@@ -197,16 +197,17 @@ both! {
         let store = Store::open(shop);
         store.sell(&[("MUG", 1_500, 1_000)]);
         let mut seen = BTreeMap::<String, usize>::new();
-        for _ in 0..4 {
+        for head_start in [0, 5, 20, 200] {
             let carts: Vec<Cart> = many(12, |_| store.checkout(&[("MUG", 1)], "approve"));
             shop.wait(Duration::from_secs(14 * 60 + 59));
-            let answers = concurrently(13, |i| match carts.get(i) {
-                Some(cart) => Some(cart.place()),
-                None => {
-                    shop.wait(Duration::from_mins(2));
-                    shop.work();
-                    None
+            let answers = concurrently(13, |i| {
+                if let Some(cart) = carts.get(i) {
+                    return Some(cart.place());
                 }
+                std::thread::sleep(Duration::from_millis(head_start));
+                shop.wait(Duration::from_mins(2));
+                shop.work();
+                None
             });
             for (cart, answer) in carts.iter().zip(answers.iter().flatten()) {
                 let status = cart.checkout_status();
@@ -218,7 +219,8 @@ both! {
             shop.check();
         }
         let ordered = i64::try_from(seen.get("ordered").copied().unwrap_or_default()).unwrap();
-        assert_eq!(store.stock("MUG"), (1_000, 0, ordered), "{seen:?}");
+        assert_eq!(seen.len(), 2, "otherwise it was no race: {seen:?}");
+        assert_eq!(store.stock("MUG"), (1_000, 0, ordered));
     }
 
     fn one_key_at_once_from_everywhere_moves_stock_once(shop) {

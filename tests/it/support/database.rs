@@ -89,7 +89,7 @@ impl Database {
         let template = postgres_template(admin);
         let mut conn = patient(admin);
         let mut says = |text: &str| conn.rows::<Bool, bool>(text, vec![]).unwrap() == [true];
-        let number = (0..)
+        let number = (0..1_000)
             .find(|n| {
                 says(&format!(
                     "SELECT pg_try_advisory_lock(hashtext('{template}'), {n})"
@@ -159,14 +159,15 @@ fn empty(conn: &mut Conn) {
     while !conn.rows::<Bool, bool>(&gone, vec![]).unwrap().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let deletes: String = tables(conn)
+    let deletes: Vec<String> = tables(conn)
         .iter()
         .filter(|table| *table != "versions")
         .map(|table| format!("DELETE FROM {table};"))
         .collect();
     // As a replica: neither triggers nor foreign keys ask.
     conn.batch(&format!(
-        "SET session_replication_role = replica; BEGIN; {deletes} UPDATE versions SET value = 1; COMMIT"
+        "SET session_replication_role = replica; BEGIN; {} UPDATE versions SET value = 1; COMMIT",
+        deletes.concat()
     ))
     .unwrap();
 }

@@ -175,6 +175,7 @@ impl<'a> Store<'a> {
     }
 
     /// Lines of a request, by SKU and quantity.
+    #[expect(clippy::unused_self, reason = "stories read better")]
     pub fn lines(&self, lines: &[(&str, i64)]) -> Vec<Value> {
         lines
             .iter()
