@@ -93,7 +93,10 @@ pub const INVARIANTS: &[Invariant] = &[
               UNION ALL
               SELECT 'checkout ' || id(k.id) || ' is ' || k.status
               FROM checkouts k LEFT JOIN orders o ON o.checkout_id = k.id
-              WHERE (k.status = 'ordered') <> (o.id IS NOT NULL)",
+              WHERE (k.status = 'ordered') <> (o.id IS NOT NULL)
+              UNION ALL
+              SELECT 'cart ' || id(cart_id) || ' has ' || count(*) || ' orders'
+              FROM orders GROUP BY cart_id HAVING count(*) > 1",
     },
     Invariant {
         name: "an order is in its cart's currency",

@@ -21,9 +21,21 @@ pub fn date_time() -> RefOr<Schema> {
         .into()
 }
 
-/// Whether `text` has the form of an ISO 3166-1 alpha-2 country code.
+/// The countries of ISO 3166-1: 249 alpha-2 codes, sorted.
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
+    BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM \
+    DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS \
+    GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN \
+    KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ \
+    MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM \
+    PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV \
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI \
+    VN VU WF WS YE YT ZA ZM ZW";
+
+/// Whether `text` is an ISO 3166-1 alpha-2 country code.
 pub fn is_country(text: &str) -> bool {
-    text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
+    text.len() == 2 && COUNTRIES.split(' ').any(|country| country == text)
 }
 
 /// Whether `text` has the form of an e-mail address that mail servers accept: one `@`, a dotted domain, no spaces or
@@ -99,6 +111,15 @@ macro_rules! graphql_text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn countries() {
+        assert_eq!(COUNTRIES.split(' ').count(), 249);
+        assert!(is_country("DE") && is_country("AD") && is_country("ZW"));
+        for bad in ["", "D", "de", "XX", "UK", "D ", " D", "DEU"] {
+            assert!(!is_country(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn e_mail_addresses() {

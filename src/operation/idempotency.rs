@@ -33,7 +33,7 @@ pub struct Claim {
 impl Claim {
     /// The claim of a request that came with a key; an error where one is needed and missing.
     pub fn new(cx: &Cx, meta: &Meta, wire: &[u8]) -> Result<Option<Arc<Self>>> {
-        if meta.mode == Mode::Query {
+        if meta.mode == Mode::Query || meta.is(Trait::Secret) {
             return Ok(None);
         }
         let Some(key) = cx.idempotency_key.clone() else {

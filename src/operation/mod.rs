@@ -64,6 +64,8 @@ pub enum Trait {
     Cached,
     /// It moves money or stock and needs an `Idempotency-Key`.
     Keyed,
+    /// Its answer has a secret that is kept nowhere, so there is nothing to repeat: an `Idempotency-Key` has no effect.
+    Secret,
 }
 
 /// A row of the table.

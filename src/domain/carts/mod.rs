@@ -32,7 +32,7 @@ crate::operations! {
     mutations CartMutations {
         /// Creates a cart, with lines, e-mail, addresses and delivery if they are known already. The answer is the only
         /// place where its token is ever shown.
-        create_cart: CreateCart => NewCart, POST "/carts", Access::storefront_or(Scope::CartsWrite), [Created];
+        create_cart: CreateCart => NewCart, POST "/carts", Access::storefront_or(Scope::CartsWrite), [Created, Secret];
         /// Changes what is not a line: e-mail, addresses, delivery, reference. What is left out stays.
         update_cart: UpdateCart => Cart, PATCH "/carts/{id}", Access::storefront_or(Scope::CartsWrite);
         /// Adds units. A variant that is in the cart already gets more of them.

@@ -41,7 +41,8 @@ crate::operations! {
         cancel_order: CancelOrder => Order, POST "/orders/{id}/cancel", Access::scope(Scope::OrdersWrite), [Keyed];
     }
     flows OrderFlows {
-        /// Turns a cart's checkout into an order, exactly once: asked again, it answers with the same order. The outcome says
+        /// Turns a cart's checkout into an order, exactly once: asked again, it answers with the same order. A cart that has
+        /// changed since its checkout was started is refused. The outcome says
         /// whether it is `placed`, or what is in between.
         place_order: PlaceOrder => Placement,
             POST "/carts/{cartId}/place-order", Access::storefront_or(Scope::CartsWrite), [Keyed];

@@ -120,7 +120,7 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     match provider.reach() {
         Reach::Local(local) => finish(tx, &checkout, &local.decide(&request)),
         Reach::Remote => {
-            carts::find(tx, cart)?; // the caller's own, or none
+            refuse_changed(&checkout, &carts::find(tx, cart)?)?;
             payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
             record(
                 tx,
@@ -152,6 +152,18 @@ fn answered(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Resul
         }
         _ => placed_before(tx, checkout.cart_id),
     }
+}
+
+/// What the shopper changed after the quote was frozen would be lost.
+fn refuse_changed(checkout: &CheckoutRow, cart: &CartRow) -> Result<()> {
+    if cart.version == checkout.cart_version {
+        return Ok(());
+    }
+    let detail = format!(
+        "The cart has changed since its checkout was started (it is at version {}); start it again.",
+        cart.version
+    );
+    Err(Error::new(Code::VersionConflict, detail))
 }
 
 /// There is no live checkout: either the order is there, or there is nothing to place.
@@ -260,6 +272,10 @@ fn place(
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
         return placed_before(tx, checkout.cart_id);
     };
+    // Once the money is on its way, what was frozen is what is sold.
+    if checkout.status != CheckoutStatus::Paying {
+        refuse_changed(checkout, &cart)?;
+    }
     let id = OrderId::new();
     let picks = allocate(tx, checkout, id)?;
     let lines = order_lines(checkout, id);
