@@ -92,7 +92,7 @@ type Source<O> = dyn Fn() -> Option<O> + Sync;
 pub fn lists(app: &Mercer, shop: &Shop, tasks: usize, time: Duration) -> Result<f64> {
     rate(app, tasks, time, &|| {
         let n = shop.number();
-        input(json!({
+        input::<ListProducts>(json!({
             "channelId": shop.channel, "limit": 20, "inStock": true, "minPrice": n % 500, "maxPrice": 100_000 + n,
         }))
     })
@@ -122,7 +122,7 @@ pub fn orders(
     let carts = Mutex::new(carts);
     rate(app, tasks, time, &|| {
         let cart = carts.lock().ok()?.pop()?;
-        input(json!({ "cartId": cart.id }))
+        input::<PlaceOrder>(json!({ "cartId": cart.id }))
     })
 }
 
@@ -185,7 +185,7 @@ pub fn statements(app: &Mercer, shop: &Shop, jobs: &[&Job]) -> Result<Vec<u64>> 
     let served = app.clone();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let running = mercer::api::server::start(&served, mercer::app::registries());
+            let running = mercer::api::server::start(&served, &mercer::app::registries());
             let running = running.map_err(said)?;
             tell.send(running.address)?;
             running.server.await?;

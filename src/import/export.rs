@@ -232,6 +232,7 @@ impl<W: Write> Lines<'_, W> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unwritable(error: std::io::Error) -> Error {
     Error::new(
         Code::Unavailable,

@@ -45,7 +45,7 @@ pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()
         match read(text) {
             Err(problem) => report.refuse(number, &problem.0, &problem.1),
             Ok(Parsed::Product(product)) => {
-                products.add(report, number, text.len(), *product).await?
+                products.add(report, number, text.len(), *product).await?;
             }
             Ok(Parsed::Setting(setting)) => {
                 products.flush(report).await?;

@@ -1,4 +1,4 @@
-//! The transactions of a retail shop (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID,
+//! The transactions of a retail shop (`InvoiceNo`, `StockCode`, Description, Quantity, `InvoiceDate`, `UnitPrice`, `CustomerID`,
 //! Country) as a catalogue that those transactions can be sold from.
 //!
 //! - A stock code is a product with one variant; its SKU is the code. Its title is its most frequent description, its price
@@ -478,7 +478,7 @@ impl File {
         let mut kept = Vec::new();
         let mut lines: Vec<(u64, String)> = Vec::new();
         let add = |sum: &mut (u64, i64), more: (u64, i64)| {
-            *sum = (sum.0 + more.0, sum.1.saturating_add(more.1))
+            *sum = (sum.0 + more.0, sum.1.saturating_add(more.1));
         };
         // A code of which no row could be read is no code.
         for (code, goods) in self

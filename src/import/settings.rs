@@ -218,25 +218,24 @@ impl Settings {
     }
 
     async fn channel(&mut self, line: ChannelLine) -> Result<Outcome> {
-        let (mut channel, outcome) = match self.channels.get(&line.handle) {
-            Some(old) => (old.clone(), Outcome::Unchanged),
-            None => {
-                let create = CreateChannel {
-                    handle: line.handle.clone(),
-                    name: line.name.clone(),
-                    currency: line.currency,
-                    currencies: line.currencies.clone().unwrap_or_default(),
-                    countries: line.countries.clone(),
-                    prices_include_tax: line.prices_include_tax,
-                    rounding: line.rounding,
-                    tax_per: line.tax_per,
-                    order_numbers: line.order_numbers,
-                    order_number_prefix: line.order_number_prefix.clone(),
-                    hold_minutes: line.hold_minutes,
-                    metadata: line.metadata.clone(),
-                };
-                (dispatch(&self.cx, create).await?.value, Outcome::Created)
-            }
+        let (mut channel, outcome) = if let Some(old) = self.channels.get(&line.handle) {
+            (old.clone(), Outcome::Unchanged)
+        } else {
+            let create = CreateChannel {
+                handle: line.handle.clone(),
+                name: line.name.clone(),
+                currency: line.currency,
+                currencies: line.currencies.clone().unwrap_or_default(),
+                countries: line.countries.clone(),
+                prices_include_tax: line.prices_include_tax,
+                rounding: line.rounding,
+                tax_per: line.tax_per,
+                order_numbers: line.order_numbers,
+                order_number_prefix: line.order_number_prefix.clone(),
+                hold_minutes: line.hold_minutes,
+                metadata: line.metadata.clone(),
+            };
+            (dispatch(&self.cx, create).await?.value, Outcome::Created)
         };
         self.channels
             .insert(channel.handle.clone(), channel.clone());
@@ -358,17 +357,16 @@ impl Settings {
     }
 
     async fn location(&mut self, line: LocationLine) -> Result<Outcome> {
-        let (location, outcome) = match self.locations.get(&line.handle) {
-            Some(old) => (old.clone(), Outcome::Unchanged),
-            None => {
-                let create = CreateLocation {
-                    handle: line.handle.clone(),
-                    name: line.name.clone(),
-                    country: line.country.clone(),
-                    priority: line.priority,
-                };
-                (dispatch(&self.cx, create).await?.value, Outcome::Created)
-            }
+        let (location, outcome) = if let Some(old) = self.locations.get(&line.handle) {
+            (old.clone(), Outcome::Unchanged)
+        } else {
+            let create = CreateLocation {
+                handle: line.handle.clone(),
+                name: line.name.clone(),
+                country: line.country.clone(),
+                priority: line.priority,
+            };
+            (dispatch(&self.cx, create).await?.value, Outcome::Created)
         };
         self.locations
             .insert(location.handle.clone(), location.clone());
@@ -594,6 +592,7 @@ fn differs<T: PartialEq>(wanted: Option<T>, current: &T, any: &mut bool) -> Patc
 }
 
 /// Complains about a line that wants something else of what does not change.
+#[expect(clippy::ref_option, reason = "the lines have options")]
 fn fixed<T: PartialEq>(checks: &mut Checks, at: &str, wanted: &Option<T>, current: &T) {
     let same = wanted.as_ref().is_none_or(|wanted| wanted == current);
     checks.that(

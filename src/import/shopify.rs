@@ -43,7 +43,6 @@ const fn welcome(names: &'static [&'static str]) -> Column {
 macro_rules! columns {
     ($($name:ident = $column:expr;)+) => {
         #[derive(Clone, Copy)]
-        #[expect(clippy::enum_variant_names, reason = "the file's own words")]
         enum Field { $($name),+ }
         const COLUMNS: &[Column] = &[$($column),+];
     };

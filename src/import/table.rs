@@ -148,6 +148,7 @@ impl<R: Read> Table<R> {
 }
 
 /// The stream itself cannot be read.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub fn unreadable(error: std::io::Error) -> Error {
     Error::new(
         Code::Unavailable,

@@ -380,6 +380,7 @@ struct Draft {
 }
 
 impl Draft {
+    #[expect(clippy::too_many_lines, reason = "a field each")]
     fn new(
         known: &Known,
         row: &UpsertProduct,

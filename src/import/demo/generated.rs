@@ -54,7 +54,7 @@ const THINGS: &[Thing] = &[
 const COLOURS: &[&str] = &["Slate", "Fern", "Clay", "Ink", "Oat", "Rust", "Moss", "Sky"];
 const SIZES: &[&str] = &["S", "M", "L", "XL"];
 
-/// SplitMix64: small, fast, and the same everywhere.
+/// `SplitMix64`: small, fast, and the same everywhere.
 struct Dice(u64);
 
 impl Dice {
@@ -96,7 +96,7 @@ pub fn product(number: u64) -> UpsertProduct {
     let (option, values): (&str, Vec<&str>) = match dice.between(1, 4) {
         1 => ("", Vec::new()),
         n => {
-            let (name, list) = if number % 3 == 0 {
+            let (name, list) = if number.is_multiple_of(3) {
                 ("Size", SIZES)
             } else {
                 ("Colour", COLOURS)
