@@ -86,7 +86,7 @@ pub fn open(database: &Database) -> Result<Mercer> {
 }
 
 /// An operation that is sent past the doors, as often as there is one.
-type Source<O> = dyn Fn() -> Option<O> + Sync;
+type Source<'a, O> = dyn Fn() -> Option<O> + Sync + 'a;
 
 /// Lists a second, with filters that are never the same.
 pub fn lists(app: &Mercer, shop: &Shop, tasks: usize, time: Duration) -> Result<f64> {
@@ -135,7 +135,7 @@ fn rate<O: Operation>(
     app: &Mercer,
     tasks: usize,
     time: Duration,
-    source: &Source<O>,
+    source: &Source<'_, O>,
 ) -> Result<f64> {
     let done = AtomicUsize::new(0);
     let start = Instant::now();
@@ -165,7 +165,7 @@ fn rate<O: Operation>(
 async fn repeat<O: Operation>(
     cx: Rc<Cx>,
     end: Instant,
-    source: &Source<O>,
+    source: &Source<'_, O>,
     done: &AtomicUsize,
 ) -> Result<()> {
     while Instant::now() < end

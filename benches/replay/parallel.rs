@@ -89,7 +89,7 @@ pub fn in_parallel<I: Sync, T: Send>(
         took,
         whole,
     };
-    for (place, told) in results.into_inner()? {
+    for (place, told) in results.into_inner().map_err(|_| "poisoned")? {
         match told {
             Ok(value) => phase.done[place] = Some(value),
             Err(refusal) => phase.refused.push((place, refusal)),
