@@ -192,10 +192,8 @@ pub fn statements(app: &Mercer, shop: &Shop, jobs: &[&Job]) -> Result<Vec<u64>> 
             Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
         })
     });
-    let shop = Shop {
-        address: told.recv()?,
-        ..shop.clone()
-    };
+    let mut shop = shop.clone();
+    shop.address = told.recv()?;
     jobs.iter().map(|job| count(app, &shop, job)).collect()
 }
 
