@@ -2,6 +2,10 @@
 //! See `benches/README.md`.
 
 #![allow(
+    missing_docs,
+    clippy::cast_possible_wrap,
+    clippy::manual_is_multiple_of,
+    clippy::unnecessary_wraps,
     clippy::float_arithmetic,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss

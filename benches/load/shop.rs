@@ -27,7 +27,6 @@ pub struct Shop {
     pub address: SocketAddr,
     /// Where the same bytes as the list's are answered without any work.
     pub fixed: SocketAddr,
-    pub secret: String,
     pub publishable: String,
     pub channel: String,
     pub shipping_method: String,
@@ -84,7 +83,6 @@ impl Shop {
         Ok(Self {
             address,
             fixed: address,
-            secret: secret.to_owned(),
             publishable,
             channel,
             shipping_method,

@@ -1,7 +1,13 @@
 //! The replay: the transactions of a real shop, sent through the public API by many workers, and counted to the penny.
 //! See `benches/README.md`.
 
-#![allow(clippy::float_arithmetic, clippy::cast_precision_loss)]
+#![allow(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::doc_markdown,
+    clippy::needless_for_each,
+    clippy::similar_names
+)]
 
 mod file;
 mod parallel;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -11,7 +12,11 @@ use super::Result;
 pub struct Http {
     stream: TcpStream,
     buffer: Vec<u8>,
+    used: Instant,
 }
+
+/// A server closes what is idle for longer.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What came back.
 pub struct Answer<'a> {
@@ -25,11 +30,19 @@ impl Http {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let buffer = vec![0; 64 * 1024];
-        Ok(Self { stream, buffer })
+        Ok(Self {
+            stream,
+            buffer,
+            used: Instant::now(),
+        })
     }
 
     /// Sends a request and waits for its whole answer.
     pub fn send(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+        if self.used.elapsed() > IDLE {
+            *self = Self::connect(self.stream.peer_addr()?)?;
+        }
+        self.used = Instant::now();
         self.stream.write_all(request)?;
         let (mut filled, mut head, mut end) = (0, 0, usize::MAX);
         while filled < end {
