@@ -64,7 +64,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     parts.add(payment_providers(&config));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
-    parts.derive(catalog::listings::derive);
+    parts.derive(catalog::derive::derive);
     parts.keep::<tax::Taxes>();
     parts.keep::<shipping::Shipping>();
     Ok(App::new(config, db, clock, cursors, parts))
@@ -86,6 +86,11 @@ pub fn jobs() -> Jobs {
         Duration::from_hours(1),
         "idempotency.sweep",
         |cx| async move { cx.write(idempotency::sweep).await.map(drop) },
+    );
+    jobs.every(
+        Duration::from_secs(60),
+        "listings.refresh",
+        catalog::derive::refresh,
     );
     jobs.every(Duration::from_secs(15), "checkouts.expire", flows::expire);
     jobs.every(

@@ -282,6 +282,20 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::kernel::column::{Doc, Id, Ts};
 
+    listing_documents (channel_id, currency, product_id) {
+        channel_id -> Id,
+        currency -> Text,
+        product_id -> Id,
+        format -> BigInt,
+        version -> BigInt,
+        document -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Doc, Id, Ts};
+
     locations (id) {
         id -> Id,
         handle -> Text,

@@ -62,8 +62,10 @@ async fn call<O: Operation>(cx: Cx, parts: Parts) -> Result<Reply> {
         _ => input::from_body(&parts.path, parts.version, &parts.body)?,
     };
     let answer = dispatch(&cx, operation).await?;
+    let mut body = Vec::with_capacity(1024);
+    answer.value.write_json(&mut body)?;
     Ok(Reply {
-        body: serde_json::to_vec(&answer.value).map_err(Error::internal)?,
+        body,
         version: answer.value.version(),
         next: answer.value.cursor().map(ToOwned::to_owned),
         replayed: answer.replayed,

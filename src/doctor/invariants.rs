@@ -157,9 +157,9 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "channels show what they should",
-        says: "listings are the active products that are published with a price, in stock as the levels say",
+        says: "listings are the active products that are published with a price, in stock as the levels say, each with its document",
         sql: "SELECT 'product ' || id(w.product_id) || ' in channel ' || id(w.channel_id) || ', ' || w.currency
-              FROM (SELECT pub.channel_id, pr.currency, p.id AS product_id, min(pr.amount) AS min_price,
+              FROM (SELECT pub.channel_id, pr.currency, p.id AS product_id, p.version, min(pr.amount) AS min_price,
                         max(CASE WHEN v.stock_policy = 'untracked' OR EXISTS (
                             SELECT 1 FROM stock_levels l JOIN locations o ON o.id = l.location_id
                             WHERE l.variant_id = v.id AND o.active
@@ -167,10 +167,13 @@ pub const INVARIANTS: &[Invariant] = &[
                     FROM products p JOIN publications pub ON pub.product_id = p.id
                     JOIN product_variants v ON v.product_id = p.id
                     JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = pub.channel_id
-                    WHERE p.status = 'active' GROUP BY pub.channel_id, pr.currency, p.id) w
+                    WHERE p.status = 'active' GROUP BY pub.channel_id, pr.currency, p.id, p.version) w
               LEFT JOIN listings s ON s.channel_id = w.channel_id AND s.currency = w.currency
                   AND s.product_id = w.product_id
+              LEFT JOIN listing_documents d ON d.channel_id = w.channel_id AND d.currency = w.currency
+                  AND d.product_id = w.product_id
               WHERE s.product_id IS NULL OR s.min_price <> w.min_price
+                  OR d.product_id IS NULL OR (d.version <> w.version AND d.format > 0)
                   OR (CASE WHEN s.in_stock THEN 1 ELSE 0 END) <> w.in_stock",
     },
     Invariant {

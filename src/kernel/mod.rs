@@ -20,7 +20,7 @@ pub mod time;
 
 pub use check::Checks;
 pub use error::{Code, Error, FieldError, Result};
-pub use json::{Document, Json};
+pub use json::{Document, Json, Rendered};
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
 pub use param::{Batch, Kind, Param};

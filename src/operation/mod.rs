@@ -18,7 +18,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::auth::Access;
 use crate::context::{Cx, Tx};
-use crate::kernel::{Code, Error, FieldError, Page, Result};
+use crate::kernel::{Code, Error, FieldError, Page, Rendered, Result};
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,6 +151,11 @@ pub trait Output: Serialize + DeserializeOwned + ToSchema + Send + 'static {
         None
     }
 
+    /// Writes it as REST answers it.
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()> {
+        serde_json::to_writer(out, self).map_err(Error::internal)
+    }
+
     /// Its name in the OpenAPI document.
     fn schema_name() -> String {
         Self::name().into_owned()
@@ -160,9 +165,23 @@ pub trait Output: Serialize + DeserializeOwned + ToSchema + Send + 'static {
     fn more_schemas(_: &mut Vec<(String, RefOr<Schema>)>) {}
 }
 
-impl<T: Serialize + DeserializeOwned + ToSchema + Send + 'static> Output for Page<T> {
+impl<T: Output> Output for Page<T> {
     fn cursor(&self) -> Option<&str> {
         self.page.next_cursor.as_deref()
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(br#"{"items":["#);
+        for (i, item) in self.items.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            item.write_json(out)?;
+        }
+        out.extend_from_slice(br#"],"page":"#);
+        serde_json::to_writer(&mut *out, &self.page).map_err(Error::internal)?;
+        out.push(b'}');
+        Ok(())
     }
 
     fn schema_name() -> String {
@@ -171,6 +190,20 @@ impl<T: Serialize + DeserializeOwned + ToSchema + Send + 'static> Output for Pag
 
     fn more_schemas(list: &mut Vec<(String, RefOr<Schema>)>) {
         list.push((T::name().into_owned(), T::schema()));
+    }
+}
+
+impl<T: Output + PartialSchema> Output for Rendered<T>
+where
+    Rendered<T>: ToSchema,
+{
+    fn version(&self) -> Option<i64> {
+        self.version()
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(self.json().as_bytes());
+        Ok(())
     }
 }
 

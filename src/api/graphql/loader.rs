@@ -1,13 +1,13 @@
 //! Batches the look-ups of one request: however many objects ask, there is one statement for each kind of thing.
 //!
 //! A loader lives as long as its request. (One that is shared by requests was twenty times slower, and would have to know
-//! who may see what.) Whoever asks puts a key down and lets the others that are ready do the same; the first to go on takes
-//! all keys and fetches them together.
+//! who may see what.) Whoever asks puts a key down. The first to do so waits until no more keys come, because everybody
+//! else is waiting too, and then fetches all of them together.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
@@ -56,25 +56,35 @@ impl<K: Fetch> Loader<K> {
     /// What belongs to `key`.
     pub async fn load(&self, cx: &Cx, key: K) -> Result<Option<K::Value>> {
         let (answer, answered) = oneshot::channel();
-        {
-            let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
+        let mut waiting = {
+            let mut state = self.state()?;
             if let Some(value) = state.known.get(&key) {
                 return Ok(value.clone());
             }
             state.waiting.push(Waiting { key, answer });
-        }
-        tokio::task::yield_now().await;
-        let batch = {
-            let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
-            std::mem::take(&mut state.waiting)
+            state.waiting.len()
         };
-        if !batch.is_empty() {
+        if waiting == 1 {
+            loop {
+                tokio::task::yield_now().await;
+                let now = self.state()?.waiting.len();
+                if now == waiting {
+                    break;
+                }
+                waiting = now;
+            }
+            let batch = std::mem::take(&mut self.state()?.waiting);
             self.answer(cx, batch).await?;
         }
-        answered
+        // Not counted against the task's time: its many look-ups would be let in some at a time, and fetch in as many goes.
+        tokio::task::unconstrained(answered)
             .await
             .map_err(Error::internal)?
             .map_err(Error::internal)
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State<K>>> {
+        self.state.lock().map_err(|_| Error::internal("poisoned"))
     }
 
     async fn answer(&self, cx: &Cx, batch: Vec<Waiting<K>>) -> Result<()> {
@@ -87,7 +97,7 @@ impl<K: Fetch> Loader<K> {
                 .filter(|key| seen.insert(*key)),
         );
         let found = K::fetch(cx, keys).await;
-        let mut state = self.state.lock().map_err(|_| Error::internal("poisoned"))?;
+        let mut state = self.state()?;
         for Waiting { key, answer } in batch {
             let value = found
                 .as_ref()

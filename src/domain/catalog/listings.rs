@@ -1,21 +1,31 @@
-//! What a channel shows: looking it up, and keeping it in line with what it follows from.
+//! What a channel shows, and what staff sees of it.
+//!
+//! A shop front is answered with the documents that [`derive`](super::derive) keeps; for staff, products are made of their
+//! rows.
 
 use std::collections::HashMap;
 
 use diesel::sql_types::{BigInt, Text};
 
 use super::model::{
-    Availability, PriceRange, Product, ProductRow, ProductSort, ProductStatus, ProductVariant,
-    StockPolicy,
+    Availability, PriceRange, Product, ProductRow, ProductSort, ProductVariant, StockPolicy,
 };
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, variants_in_channel};
 use super::{ListProducts, attributes};
-use crate::context::{Changed, Topic, Tx};
+use crate::context::Tx;
 use crate::kernel::column::Id;
 use crate::kernel::ids::{ChannelId, ProductId, VariantId};
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Batch, Checks, Currency, Money, Page, Param, Result};
+use crate::kernel::{Batch, Checks, Currency, Error, Money, Page, Param, Rendered, Result};
 use crate::params;
+
+/// The shape of documents. Raise it with every change of what a shop front sees of a product: documents of another format
+/// are not shown, and a job writes them anew.
+pub const FORMAT: i64 = 1;
+
+const DOCUMENT: &str = "d.product_id, d.format, d.version, d.document";
+type DocumentSql = (Id, BigInt, BigInt, Text);
+type DocumentRow = (ProductId, i64, i64, String);
 
 /// Through whose eyes a product is seen.
 #[derive(Clone, Copy)]
@@ -26,45 +36,77 @@ pub struct View {
     pub staff: bool,
 }
 
-/// Finds a product in `view` by a column that is unique.
-pub fn find(tx: &mut Tx<'_>, view: View, column: &str, value: Param) -> Result<Option<Product>> {
-    let text = match view.channel {
-        Some(_) if !view.staff => format!(
-            "SELECT {PRODUCT} FROM products p JOIN listings l ON l.product_id = p.id
-             WHERE p.{column} = ? AND l.channel_id = ? AND l.currency = ?"
-        ),
-        _ => format!("SELECT {PRODUCT} FROM products p WHERE p.{column} = ?"),
-    };
-    let mut params = vec![value];
-    if let (Some((channel, currency)), false) = (view.channel, view.staff) {
-        params.extend(params![channel, currency.as_str()]);
+impl View {
+    /// The channel and currency whose documents answer the caller.
+    fn shop_front(self) -> Option<(ChannelId, Currency)> {
+        self.channel.filter(|_| !self.staff)
     }
-    let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
-    Ok(assemble(tx, rows, view)?.pop())
 }
 
-/// These products, as far as the caller may know of them. Two statements.
+/// Finds a product in `view` by a column that is unique.
+pub fn find(
+    tx: &mut Tx<'_>,
+    view: View,
+    column: &str,
+    value: impl Into<Param>,
+) -> Result<Option<Rendered<Product>>> {
+    let value = value.into();
+    if let Some((channel, currency)) = view.shop_front() {
+        let text = format!(
+            "SELECT {DOCUMENT} FROM products p JOIN listing_documents d ON d.product_id = p.id
+             WHERE p.{column} = ? AND d.channel_id = ? AND d.currency = ?"
+        );
+        let rows = tx
+            .conn
+            .rows::<DocumentSql, DocumentRow>(&text, params![value, channel, currency.as_str()])?;
+        return Ok(read(tx, view, rows)?.pop());
+    }
+    let text = format!("SELECT {PRODUCT} FROM products p WHERE p.{column} = ?");
+    let rows = tx
+        .conn
+        .rows::<ProductSql, ProductRow>(&text, params![value])?;
+    Ok(render(&assemble(tx, rows, view)?)?.pop())
+}
+
+/// What staff sees of a product they just wrote.
+pub fn written(tx: &mut Tx<'_>, row: ProductRow) -> Result<Product> {
+    let view = View {
+        channel: None,
+        staff: true,
+    };
+    let product = assemble(tx, vec![row], view)?.pop();
+    product.ok_or_else(|| Error::not_found("product"))
+}
+
+/// These products, as far as the caller may know of them. One statement for a shop front, else two.
 pub fn products_by_id(tx: &mut Tx<'_>, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>> {
     let view = super::operations::view(tx, None, None)?;
-    let (from, mut params) = match view.channel {
-        Some((channel, currency)) => (
-            "products p JOIN listings l ON l.product_id = p.id AND l.channel_id = ? AND l.currency = ?",
-            params![channel, currency.as_str()],
-        ),
-        None => ("products p", Vec::new()),
+    let ids = Batch::ids(ids.iter().map(|id| id.uuid()));
+    let products = if let Some((channel, currency)) = view.shop_front() {
+        let text = format!(
+            "SELECT {DOCUMENT} FROM ? AS x JOIN listing_documents d ON d.product_id = x.id
+             WHERE d.channel_id = ? AND d.currency = ?"
+        );
+        let rows = tx
+            .conn
+            .rows::<DocumentSql, DocumentRow>(&text, params![ids, channel, currency.as_str()])?;
+        read(tx, view, rows)?
+            .iter()
+            .map(Rendered::read)
+            .collect::<Result<Vec<_>>>()?
+    } else {
+        let text = format!(
+            "SELECT {PRODUCT} FROM products p WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id"
+        );
+        let rows = tx
+            .conn
+            .rows::<ProductSql, ProductRow>(&text, params![ids])?;
+        assemble(tx, rows, view)?
     };
-    let text = format!(
-        "SELECT {PRODUCT} FROM {from} WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id"
-    );
-    params.push(Batch::ids(ids.iter().map(|id| id.uuid())).into());
-    let rows = tx.conn.rows::<ProductSql, ProductRow>(&text, params)?;
-    Ok(assemble(tx, rows, view)?
-        .into_iter()
-        .map(|p| (p.id, p))
-        .collect())
+    Ok(products.into_iter().map(|p| (p.id, p)).collect())
 }
 
-/// The products of these variants, as far as the caller may know of them. Three statements.
+/// The products of these variants, as far as the caller may know of them. One statement more than [`products_by_id`].
 pub fn products_by_variant(
     tx: &mut Tx<'_>,
     ids: &[VariantId],
@@ -81,8 +123,8 @@ pub fn products_by_variant(
         .collect())
 }
 
-/// Lists products. Two statements, however many there are.
-pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<Product>> {
+/// Lists products: one statement for a shop front and two for staff, however many there are.
+pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<Rendered<Product>>> {
     let sort = wishes.sort.unwrap_or(ProductSort::Newest);
     let listed = view
         .channel
@@ -99,7 +141,29 @@ pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<P
         wishes.first,
         wishes.after.as_deref(),
     )?;
-    let statement = Statement::new(wishes, listed, &by, &page, tx.conn.is_postgres());
+    let documents = view.shop_front().is_some();
+    let statement = Statement::new(wishes, listed, documents, &by, &page, tx.conn.is_postgres());
+    let position = |id: ProductId, price: i64, title: &str| Position {
+        key: match by.key {
+            Key::Price => SortKey::Int(price),
+            Key::Title => SortKey::Text(title.to_owned()),
+            Key::Id => SortKey::Id,
+        },
+        id: id.uuid(),
+    };
+    if documents {
+        let rows = tx
+            .conn
+            .rows::<(DocumentSql, BigInt, Text), (DocumentRow, i64, String)>(
+                &statement.text,
+                statement.params,
+            )?;
+        return page.page(
+            rows,
+            |(row, price, title)| position(row.0, *price, title),
+            |rows| read(tx, view, rows.into_iter().map(|(row, ..)| row).collect()),
+        );
+    }
     let rows = tx
         .conn
         .rows::<(ProductSql, BigInt, Text), (ProductRow, i64, String)>(
@@ -108,20 +172,10 @@ pub fn list(tx: &mut Tx<'_>, view: View, wishes: &ListProducts) -> Result<Page<P
         )?;
     page.page(
         rows,
-        |(product, price, title)| Position {
-            key: match by.key {
-                Key::Price => SortKey::Int(*price),
-                Key::Title => SortKey::Text(title.clone()),
-                Key::Id => SortKey::Id,
-            },
-            id: product.id.uuid(),
-        },
+        |(product, price, title)| position(product.id, *price, title),
         |rows| {
-            assemble(
-                tx,
-                rows.into_iter().map(|(product, ..)| product).collect(),
-                view,
-            )
+            let rows = rows.into_iter().map(|(product, ..)| product).collect();
+            render(&assemble(tx, rows, view)?)
         },
     )
 }
@@ -227,17 +281,28 @@ impl Statement {
     fn new(
         wishes: &ListProducts,
         listed: Option<(ChannelId, Currency)>,
+        documents: bool,
         by: &Order,
         page: &PageRequest,
         postgres: bool,
     ) -> Self {
+        let attributes = wishes.attribute.as_ref().is_some_and(|a| !a.is_empty());
         let (from, id) = match listed {
+            Some(_) if documents && attributes => (
+                "listings l JOIN products p ON p.id = l.product_id JOIN listing_documents d USING (channel_id, currency, product_id)",
+                "l.product_id",
+            ),
+            Some(_) if documents => (
+                "listings l JOIN listing_documents d USING (channel_id, currency, product_id)",
+                "l.product_id",
+            ),
             Some(_) => (
                 "listings l JOIN products p ON p.id = l.product_id",
                 "l.product_id",
             ),
             None => ("products p", "p.id"),
         };
+        let columns = if documents { DOCUMENT } else { PRODUCT };
         let (price, title) = if listed.is_some() {
             ("l.min_price", "l.sort_title")
         } else {
@@ -245,7 +310,7 @@ impl Statement {
         };
         let mut it = Self {
             text: format!(
-                "SELECT {PRODUCT}, CAST({price} AS bigint), {title} FROM {from} WHERE true"
+                "SELECT {columns}, CAST({price} AS bigint), {title} FROM {from} WHERE true"
             ),
             params: Vec::new(),
         };
@@ -284,10 +349,12 @@ impl Statement {
                 .replace('\\', "\\\\")
                 .replace('%', "\\%")
                 .replace('_', "\\_");
-            it.and(
-                "p.search_text LIKE ? ESCAPE '\\'",
-                params![format!("%{escaped}%")],
-            );
+            let text = if listed.is_some() {
+                "l.search_text LIKE ? ESCAPE '\\'"
+            } else {
+                "p.search_text LIKE ? ESCAPE '\\'"
+            };
+            it.and(text, params![format!("%{escaped}%")]);
         }
         for (name, value) in wishes
             .attribute
@@ -298,8 +365,9 @@ impl Statement {
             it.attribute(name, attributes::value(value), postgres);
         }
         it.after(by, id, page);
-        it.text.push_str(&format!(" ORDER BY {} LIMIT ?", by.text));
-        it.params.extend(params![page.fetch()]);
+        // As a number in the text: PostgreSQL plans for a tenth of the table where it does not know the limit.
+        it.text
+            .push_str(&format!(" ORDER BY {} LIMIT {}", by.text, page.fetch()));
         it
     }
 
@@ -340,6 +408,45 @@ impl Statement {
     }
 }
 
+fn render(products: &[Product]) -> Result<Vec<Rendered<Product>>> {
+    products
+        .iter()
+        .map(|product| Rendered::of(product, Some(product.version)))
+        .collect()
+}
+
+/// The products of these documents. Those that an older Mercer wrote are made of their rows, until a job has written them
+/// anew.
+fn read(tx: &mut Tx<'_>, view: View, rows: Vec<DocumentRow>) -> Result<Vec<Rendered<Product>>> {
+    let old: Vec<ProductId> = rows
+        .iter()
+        .filter(|(_, format, ..)| *format != FORMAT)
+        .map(|(id, ..)| *id)
+        .collect();
+    let mut anew = HashMap::new();
+    if !old.is_empty() {
+        let text =
+            format!("SELECT {PRODUCT} FROM ? AS x JOIN products p ON p.id = x.id ORDER BY p.id");
+        let ids = Batch::ids(old.into_iter().map(ProductId::uuid));
+        let products = tx
+            .conn
+            .rows::<ProductSql, ProductRow>(&text, params![ids])?;
+        let products = assemble(tx, products, view)?;
+        let rendered = render(&products)?;
+        anew.extend(products.iter().map(|p| p.id).zip(rendered));
+    }
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, format, version, json)| {
+            if format == FORMAT {
+                Some(Rendered::kept(json, version))
+            } else {
+                anew.remove(&id)
+            }
+        })
+        .collect())
+}
+
 /// Makes products of their rows, with their variants, prices and stock. One statement, however many there are.
 pub fn assemble(tx: &mut Tx<'_>, rows: Vec<ProductRow>, view: View) -> Result<Vec<Product>> {
     if rows.is_empty() {
@@ -356,7 +463,8 @@ pub fn assemble(tx: &mut Tx<'_>, rows: Vec<ProductRow>, view: View) -> Result<Ve
     Ok(products)
 }
 
-fn product(
+/// A product of its row and its variants.
+pub fn product(
     row: ProductRow,
     variants: impl Iterator<Item = VariantInChannel>,
     view: View,
@@ -444,39 +552,4 @@ fn availability(tracked: bool, promisable: i64, on_hand: i64) -> Availability {
         (true, promisable, _) if promisable > 0 => Availability::Backorder,
         _ => Availability::OutOfStock,
     }
-}
-
-/// Brings listings in line with the products, prices and stock that a transaction changed. Three statements.
-pub fn derive(tx: &mut Tx<'_>, changed: &Changed) -> Result<()> {
-    let mut products = changed.products.clone();
-    if !changed.variants.is_empty() {
-        let variants = Batch::ids(changed.variants.iter().copied().map(VariantId::uuid));
-        products.extend(tx.conn.rows::<Id, ProductId>(
-            "SELECT DISTINCT v.product_id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x)",
-            params![variants],
-        )?);
-    }
-    let ids = || Batch::ids(products.iter().copied().map(ProductId::uuid));
-    tx.conn.execute(
-        "DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x)",
-        params![ids()],
-    )?;
-    tx.conn.execute(
-        "INSERT INTO listings (channel_id, currency, product_id, sort_title, search_text, min_price, max_price, in_stock,
-             published_at)
-         SELECT pub.channel_id, pr.currency, p.id, p.sort_title, p.search_text, min(pr.amount), max(pr.amount),
-             max(CASE WHEN v.stock_policy = 'untracked' OR EXISTS (
-                     SELECT 1 FROM stock_levels l JOIN locations o ON o.id = l.location_id
-                     WHERE l.variant_id = v.id AND o.active AND l.on_hand + l.backorderable - l.held - l.allocated > 0)
-                 THEN 1 ELSE 0 END) = 1,
-             pub.published_at
-         FROM products p JOIN publications pub ON pub.product_id = p.id
-         JOIN product_variants v ON v.product_id = p.id
-         JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = pub.channel_id
-         WHERE p.status = ? AND p.id IN (SELECT x.id FROM ? AS x)
-         GROUP BY pub.channel_id, pr.currency, p.id, p.sort_title, p.search_text, pub.published_at",
-        params![ProductStatus::Active, ids()],
-    )?;
-    tx.touch(Topic::Catalog);
-    Ok(())
 }

@@ -3,10 +3,11 @@
 //! A product is described, a variant is sold. A handle names a product, a SKU a variant, each once in the shop. What a
 //! channel shows is its *listing*: an active product, published there, with at least one price there. Listings follow from
 //! products, prices and stock, and are brought up to date in the transaction that changes one of those
-//! ([`listings::derive`]).
+//! ([`derive`]).
 
 mod attributes;
 mod categories;
+pub mod derive;
 mod draft;
 mod export;
 pub mod listings;
@@ -31,15 +32,15 @@ pub use upsert::{
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId};
-use crate::kernel::{Currency, Page};
+use crate::kernel::{Currency, Page, Rendered};
 
 crate::operations! {
     queries CatalogQueries {
         /// Finds a product by its id. Shop fronts see what their channel shows.
-        product(id: ProductId, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProduct => Product,
+        product(id: ProductId, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProduct => Rendered<Product>,
             GET "/products/{id}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Finds a product by its handle. Shop fronts see what their channel shows.
-        product_by_handle(handle: String, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProductByHandle => Product,
+        product_by_handle(handle: String, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProductByHandle => Rendered<Product>,
             GET "/products/by-handle/{handle}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Lists products. Shop fronts see what their channel shows; staff see all of the shop's, or with `channelId` what
         /// that channel shows. `category` takes an id and includes what is below it; prices are minor units of `currency`;
@@ -47,7 +48,7 @@ crate::operations! {
         products(channel_id: Option<ChannelId>, currency: Option<Currency>, status: Option<ProductStatus>,
                  category: Option<CategoryId>, min_price: Option<i64>, max_price: Option<i64>, in_stock: Option<bool>,
                  text: Option<String>, #[serde(default)] attribute: Option<Vec<String>>, sort: Option<ProductSort>,
-                 #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListProducts => Page<Product>,
+                 #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListProducts => Page<Rendered<Product>>,
             GET "/products", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Finds a category.
         category(id: CategoryId): GetCategory => Category,

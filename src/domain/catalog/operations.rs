@@ -12,26 +12,26 @@ use crate::domain::channels::Channels;
 use crate::domain::inventory;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
-use crate::kernel::{Checks, Currency, Error, Json, Page, Param, Result, patch};
+use crate::kernel::{Checks, Currency, Error, Json, Page, Rendered, Result, patch};
 use crate::operation::{Mutation, Query};
 
 impl Query for GetProduct {
-    fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Rendered<Product>> {
         let view = view(tx, self.channel_id, self.currency)?;
-        listings::find(tx, view, "id", self.id.into())?.ok_or_else(|| Error::not_found("product"))
+        listings::find(tx, view, "id", self.id)?.ok_or_else(|| Error::not_found("product"))
     }
 }
 
 impl Query for GetProductByHandle {
-    fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Rendered<Product>> {
         let view = view(tx, self.channel_id, self.currency)?;
-        let handle = Param::from(self.handle.as_str());
-        listings::find(tx, view, "handle", handle)?.ok_or_else(|| Error::not_found("product"))
+        listings::find(tx, view, "handle", self.handle.as_str())?
+            .ok_or_else(|| Error::not_found("product"))
     }
 }
 
 impl Query for ListProducts {
-    fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Product>> {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Rendered<Product>>> {
         let view = view(tx, self.channel_id, self.currency)?;
         listings::list(tx, view, self)
     }
@@ -61,13 +61,9 @@ pub fn view(tx: &Tx<'_>, channel: Option<ChannelId>, currency: Option<Currency>)
     })
 }
 
-/// What staff sees of a product they just wrote.
 fn answer(tx: &mut Tx<'_>, id: ProductId) -> Result<Product> {
-    let view = View {
-        channel: None,
-        staff: true,
-    };
-    listings::find(tx, view, "id", id.into())?.ok_or_else(|| Error::not_found("product"))
+    let row = queries::find(tx, id)?.ok_or_else(|| Error::not_found("product"))?;
+    listings::written(tx, row)
 }
 
 impl Mutation for CreateProduct {

@@ -47,6 +47,23 @@ pub fn find(tx: &mut Tx<'_>, id: ProductId) -> Result<Option<ProductRow>> {
         .optional())?)
 }
 
+/// These products, in order, kept from others until the transaction ends.
+pub fn lock_products(
+    tx: &mut Tx<'_>,
+    ids: impl Iterator<Item = ProductId>,
+) -> Result<Vec<ProductRow>> {
+    let lock = if tx.conn.is_postgres() {
+        "FOR NO KEY UPDATE"
+    } else {
+        ""
+    };
+    let text = format!(
+        "SELECT {PRODUCT} FROM products p WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id {lock}"
+    );
+    tx.conn
+        .rows::<ProductSql, ProductRow>(&text, params![Batch::ids(ids.map(ProductId::uuid))])
+}
+
 pub fn find_many_by_handle<'a>(
     tx: &mut Tx<'_>,
     handles: impl Iterator<Item = &'a str>,
@@ -120,15 +137,18 @@ pub fn variants_by_sku<'a>(
         .rows::<VariantSql, VariantRow>(&text, params![Batch::texts(skus)])
 }
 
-/// What is left to promise of variant `v`, at all active locations; and of that, on hand.
+/// What is left to promise of variant `v`, at all active locations.
 const STOCK: &str = "
     CAST(COALESCE((SELECT sum(l.on_hand + l.backorderable - l.held - l.allocated) FROM stock_levels l
         JOIN locations o ON o.id = l.location_id WHERE l.variant_id = v.id AND o.active), 0) AS bigint)";
+/// What of that is on hand. A location that owes more than it has takes nothing from another.
 const ON_HAND: &str = "
     CAST(COALESCE((SELECT sum(l.on_hand - l.held - l.allocated) FROM stock_levels l
-        JOIN locations o ON o.id = l.location_id WHERE l.variant_id = v.id AND o.active), 0) AS bigint)";
+        JOIN locations o ON o.id = l.location_id
+        WHERE l.variant_id = v.id AND o.active AND l.on_hand > l.held + l.allocated), 0) AS bigint)";
 
-/// The variants of these products with their price and stock, in order. One statement for any number of products.
+/// The variants of these products with their price in a channel and their stock, in order. One statement for any number of
+/// products.
 pub fn variants_in_channel(
     tx: &mut Tx<'_>,
     products: impl Iterator<Item = ProductId>,
@@ -154,6 +174,32 @@ pub fn variants_in_channel(
             channel,
             currency.map(|c| c.as_str().to_owned())
         ],
+    )
+}
+
+/// The variants of these products with their stock, once for each price they have anywhere, in order. One statement for any
+/// number of products.
+pub fn variants_in_all_channels(
+    tx: &mut Tx<'_>,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<((ChannelId, Currency), VariantInChannel)>> {
+    let text = format!(
+        "SELECT pr.channel_id, pr.currency, {VARIANT}, pr.amount, pr.compare_at_amount, {STOCK}, {ON_HAND}
+         FROM ? AS x JOIN product_variants v ON v.product_id = x.id JOIN prices pr ON pr.variant_id = v.id
+         ORDER BY v.product_id, v.position, v.id"
+    );
+    tx.conn.rows::<(
+        (Id, Text),
+        (
+            VariantSql,
+            Nullable<BigInt>,
+            Nullable<BigInt>,
+            BigInt,
+            BigInt,
+        ),
+    ), ((ChannelId, Currency), VariantInChannel)>(
+        &text,
+        params![Batch::ids(products.map(ProductId::uuid))],
     )
 }
 

@@ -201,6 +201,8 @@ impl Output for Location {
         Some(self.version)
     }
 }
+impl Output for StockLevel {}
+impl Output for Movement {}
 impl Output for StockChanges {}
 
 /// All locations, as a process keeps them.

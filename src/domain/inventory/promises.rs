@@ -99,13 +99,15 @@ fn shift(tx: &mut Tx<'_>, picks: &[Pick], held: i64, allocated: i64) -> Result<(
         ));
     }
     let promised = held + allocated;
-    for (variant, location, left) in after {
+    for (variant, location, free, backorderable) in after {
         let quantity = picks
             .iter()
             .find(|p| (p.variant_id, p.location_id) == (variant, location))
             .map_or(0, |p| p.quantity);
-        let before = left + promised * quantity;
-        if (left > 0) != (before > 0) {
+        let before = free + promised * quantity;
+        // Shoppers are told whether there is any on hand, and whether any can be had.
+        let told = |free: i64| (free > 0, free + backorderable > 0);
+        if told(free) != told(before) {
             tx.changed().variants.insert(variant);
         }
     }

@@ -197,12 +197,12 @@ pub fn shift_levels(
     picks: &[Pick],
     held: i64,
     allocated: i64,
-) -> Result<Vec<(VariantId, LocationId, i64)>> {
+) -> Result<Vec<(VariantId, LocationId, i64, i64)>> {
     let now = tx.now;
     let sabotage = &tx.app().sabotage;
     let unguarded = sabotage.removed(Guard::Stock) || sabotage.removed(Guard::StockLock);
     let needed = if unguarded { -NO_END } else { held + allocated };
-    tx.conn.rows::<(Id, Id, BigInt), _>(
+    tx.conn.rows::<(Id, Id, BigInt, BigInt), _>(
         "UPDATE stock_levels
          SET held = stock_levels.held + x.quantity * ?, allocated = stock_levels.allocated + x.quantity * ?,
              version = stock_levels.version + 1, updated_at = ?
@@ -211,7 +211,7 @@ pub fn shift_levels(
            AND stock_levels.on_hand + stock_levels.backorderable - stock_levels.held - stock_levels.allocated
                >= x.quantity * ?
          RETURNING stock_levels.variant_id, stock_levels.location_id,
-                   on_hand + backorderable - held - allocated",
+                   on_hand - held - allocated, backorderable",
         params![held, allocated, now, picks_batch(picks), needed],
     )
 }

@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use crate::kernel::ids::{ChannelId, VariantId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Currency, Patch, Timestamp};
+use crate::operation::Output;
 use crate::{input, output};
 
 output! {
@@ -24,6 +25,8 @@ output! {
         updated_at: Timestamp,
     }
 }
+
+impl Output for Price {}
 
 input! {
     /// Prices to be set.

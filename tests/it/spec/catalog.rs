@@ -130,6 +130,45 @@ both! {
         shop.check();
     }
 
+    fn a_shopper_is_told_when_what_is_left_has_to_be_ordered_back(shop) {
+        let store = Store::open(shop);
+        let mut row = store.row("MUG", 1_500, 2);
+        row["variants"][0]["stockPolicy"] = json!("backorder");
+        row["variants"][0]["backorderLimit"] = json!(3);
+        store.upsert(&[row]);
+        let told = || store.front.get("/products/by-handle/mug").ok().at("/variants/0/availability").clone();
+        let mut seen = vec![told()];
+        for _ in 0..5 {
+            store.order(&[("MUG", 1)]);
+            seen.push(told());
+        }
+        assert_eq!(seen, ["in_stock", "in_stock", "backorder", "backorder", "backorder", "out_of_stock"]);
+        shop.check();
+    }
+
+    fn a_product_is_the_same_in_a_list_by_itself_and_when_it_is_made_anew(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 1), ("CUP", 900, 0)]);
+        let seen = || {
+            let list = store.front.get("/products?sort=title").ok().json;
+            (list["items"].clone(), store.front.get("/products/by-handle/cup").ok().json)
+        };
+        let (list, alone) = seen();
+        assert_eq!((list.as_array().unwrap().len(), &list[0]), (2, &alone));
+        // As an older Mercer left them: not shown, made of their rows, and written anew by a job.
+        let mut conn = shop.alter();
+        conn.execute("UPDATE listing_documents SET format = 0, document = '{}'", vec![]).unwrap();
+        let touch = json!({ "handle": "x", "title": "X" });
+        shop.staff().post("/categories", touch).created();
+        assert_eq!(seen(), (list.clone(), alone.clone()));
+        shop.wait(std::time::Duration::from_secs(60));
+        shop.work();
+        let left = conn.rows::<diesel::sql_types::BigInt, i64>("SELECT count(*) FROM listing_documents WHERE format = 0", vec![]);
+        assert_eq!(left.unwrap(), [0]);
+        assert_eq!(seen(), (list, alone));
+        shop.check();
+    }
+
     fn a_change_leaves_what_it_does_not_name_and_empties_what_is_null(shop) {
         let store = Store::open(shop);
         let mut input = new(&store, "mug", "MUG");
