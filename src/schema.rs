@@ -565,3 +565,5 @@ diesel::table! {
         created_at -> Ts,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(carts, orders);

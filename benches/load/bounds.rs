@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use mercer::auth::{Actor, Caller};
 use mercer::config::Config;
 use mercer::context::{App as Mercer, Cx};
 use mercer::domain::catalog::ListProducts;
 use mercer::domain::flows::PlaceOrder;
 use mercer::kernel::Clock;
+use mercer::kernel::ids::ApiKeyId;
 use mercer::operation::{Operation, dispatch};
 use serde_json::{Value, json};
 
@@ -90,10 +92,15 @@ type Source<'a, O> = dyn Fn() -> Option<O> + Sync + 'a;
 
 /// Lists a second, with filters that are never the same.
 pub fn lists(app: &Mercer, shop: &Shop, tasks: usize, time: Duration) -> Result<f64> {
-    rate(app, tasks, time, &|| {
+    let shop_front = Actor::new(Caller::Storefront {
+        key: ApiKeyId::new(),
+        channel: shop.channel.parse()?,
+    });
+    let cx = Cx::new(app.clone(), shop_front, mercer::kernel::id::fresh());
+    rate(&cx, tasks, time, &|| {
         let n = shop.number();
         input::<ListProducts>(json!({
-            "channelId": shop.channel, "limit": 20, "inStock": true, "minPrice": n % 500, "maxPrice": 100_000 + n,
+            "limit": 20, "inStock": true, "minPrice": n % 500, "maxPrice": 100_000 + n,
         }))
     })
 }
@@ -120,7 +127,7 @@ pub fn orders(
     .flatten()
     .collect();
     let carts = Mutex::new(carts);
-    rate(app, tasks, time, &|| {
+    rate(&app.system(), tasks, time, &|| {
         let cart = carts.lock().ok()?.pop()?;
         input::<PlaceOrder>(json!({ "cartId": cart.id }))
     })
@@ -132,21 +139,21 @@ fn input<O: Operation>(fields: Value) -> Option<O> {
 
 /// As many threads as the server has workers, with the tasks spread over them.
 fn rate<O: Operation>(
-    app: &Mercer,
+    cx: &Cx,
     tasks: usize,
     time: Duration,
     source: &Source<'_, O>,
 ) -> Result<f64> {
     let done = AtomicUsize::new(0);
     let start = Instant::now();
-    let connections = usize::try_from(app.config.connection_count())?;
+    let connections = usize::try_from(cx.app.config.connection_count())?;
     let work = || -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(connections.div_ceil(threads()).max(2))
             .build()?;
         runtime.block_on(async {
-            let cx = Rc::new(app.system());
+            let cx = Rc::new(cx.clone());
             let tasks = (0..tasks.div_ceil(threads()))
                 .map(|_| repeat(cx.clone(), start + time, source, &done));
             futures_util::future::try_join_all(tasks).await.map(drop)

@@ -58,7 +58,7 @@ impl Conn {
         let mut conn = SqliteConnection::establish(path)?;
         conn.batch_execute(
             "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;
+             PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
@@ -84,9 +84,18 @@ impl Conn {
         matches!(self, Self::Pg(_))
     }
 
-    /// Runs statements without parameters, as migrations and transaction control are.
+    /// Runs statements without parameters, as migrations are.
     pub fn batch(&mut self, statements: &str) -> QueryResult<()> {
         on!(self, |c| c.batch_execute(statements))
+    }
+
+    /// Runs a statement that begins or ends a transaction: prepared once, and not counted.
+    pub fn control(&mut self, statement: &str) -> QueryResult<()> {
+        let before = statements();
+        let query = Sql::<()>::new(statement, Vec::new());
+        let done = on!(self, |c| query.execute(c));
+        STATEMENTS.set(before);
+        done.map(drop)
     }
 
     /// Runs a text statement that returns rows.

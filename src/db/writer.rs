@@ -91,22 +91,21 @@ fn group(
     jobs: &mpsc::Receiver<Job>,
     answers: &mut Vec<Answer>,
 ) -> diesel::QueryResult<()> {
-    conn.batch("BEGIN IMMEDIATE")?;
+    conn.control("BEGIN IMMEDIATE")?;
     let mut next = Some(first);
     while let Some(job) = next {
-        conn.batch("SAVEPOINT work")?;
+        conn.control("SAVEPOINT work")?;
         let (answer, keep) = job(conn);
         answers.push(answer);
-        conn.batch(if keep {
-            "RELEASE work"
-        } else {
-            "ROLLBACK TO work; RELEASE work"
-        })?;
+        if !keep {
+            conn.control("ROLLBACK TO work")?;
+        }
+        conn.control("RELEASE work")?;
         next = if answers.len() < GROUP {
             jobs.try_recv().ok()
         } else {
             None
         };
     }
-    conn.batch("COMMIT")
+    conn.control("COMMIT")
 }

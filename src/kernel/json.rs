@@ -1,7 +1,6 @@
 //! Typed JSON in a column, and free JSON on the wire.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
 use async_graphql::parser::types::Field;
@@ -13,13 +12,12 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 
+use super::Rendered;
 use super::column::Doc;
-use super::{Error, Result};
 
 /// A value that a column keeps as JSON (jsonb or TEXT) and that looks like itself everywhere else.
 #[derive(
@@ -82,96 +80,6 @@ impl<T: OutputType> OutputType for Json<T> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         self.0.resolve(ctx, field).await
-    }
-}
-
-/// A `T` that is kept as JSON: REST hands it on as it stands, and who looks inside reads it.
-#[derive(Clone, Debug)]
-pub struct Rendered<T> {
-    json: String,
-    version: Option<i64>,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T> Rendered<T> {
-    /// A text that was written by [`Rendered::of`], and the object's version.
-    pub fn kept(json: String, version: i64) -> Self {
-        Self {
-            json,
-            version: Some(version),
-            of: PhantomData,
-        }
-    }
-
-    /// The object's version, where it has one.
-    pub fn version(&self) -> Option<i64> {
-        self.version
-    }
-
-    /// The text.
-    pub fn json(&self) -> &str {
-        &self.json
-    }
-}
-
-impl<T: Serialize> Rendered<T> {
-    /// Writes an object.
-    pub fn of(value: &T, version: Option<i64>) -> Result<Self> {
-        Ok(Self {
-            json: serde_json::to_string(value).map_err(Error::internal)?,
-            version,
-            of: PhantomData,
-        })
-    }
-}
-
-impl<T: DeserializeOwned> Rendered<T> {
-    /// Reads the object.
-    pub fn read(&self) -> Result<T> {
-        serde_json::from_str(&self.json).map_err(Error::internal)
-    }
-}
-
-impl<T> Serialize for Rendered<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.json).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
-
-impl<'de, T> Deserialize<'de> for Rendered<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self {
-            json: String::from(Box::<str>::from(raw)),
-            version: None,
-            of: PhantomData,
-        })
-    }
-}
-
-impl<T: OutputType + DeserializeOwned> OutputType for Rendered<T> {
-    fn type_name() -> Cow<'static, str> {
-        T::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        T::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        T::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        let value = self
-            .read()
-            .map_err(|error| async_graphql::ServerError::new(error.detail, Some(field.pos)))?;
-        value.resolve(ctx, field).await
     }
 }
 

@@ -14,15 +14,17 @@ pub mod money;
 pub mod page;
 pub mod param;
 pub mod patch;
+pub mod rendered;
 pub mod shape;
 pub mod state;
 pub mod time;
 
 pub use check::Checks;
 pub use error::{Code, Error, FieldError, Result};
-pub use json::{Document, Json, Rendered};
+pub use json::{Document, Json};
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
 pub use param::{Batch, Kind, Param};
 pub use patch::Patch;
+pub use rendered::Rendered;
 pub use time::{Clock, Timestamp};

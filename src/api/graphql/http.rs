@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::documents::Documents;
 use super::guard::{self, Limits};
 use super::{Shop, schema};
 use crate::api::{answer, input, request};
@@ -24,6 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Door {
     schema: Shop,
     limits: Limits,
+    documents: Documents,
 }
 
 impl Door {
@@ -36,6 +38,7 @@ impl Door {
         let open = config.is_on(config.introspection);
         Ok(Self {
             schema,
+            documents: Documents::default(),
             limits: if open {
                 limits.with_introspection()
             } else {
@@ -141,7 +144,12 @@ async fn respond(
     if let Err(refusal) = guard::check_text(&body.query, &door.limits) {
         return Ok(refused(&refusal));
     }
+    let known = door.documents.get(&body.query);
+    let is_new = known.is_none();
     let mut gql = Request::new(body.query).data(cx.clone());
+    if let Some(document) = known {
+        gql.set_parsed_query(document);
+    }
     gql.operation_name = body.operation_name;
     if let Some(variables) = body.variables {
         gql = gql.variables(async_graphql::Variables::from_json(Value::Object(
@@ -161,6 +169,10 @@ async fn respond(
             Code::MethodNotAllowed,
             "Only queries may be sent with GET; use POST.",
         ));
+    }
+    if is_new {
+        let document = document.clone();
+        door.documents.put(gql.query.clone(), document);
     }
     let gql = super::relations::with_loaders(gql);
     execute(door, gql, &cx).await

@@ -1,5 +1,6 @@
 //! The GraphQL door: the schema made of the tables of operations, its HTTP layer, and what guards it.
 
+mod documents;
 mod guard;
 mod http;
 pub mod loader;

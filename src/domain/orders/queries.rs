@@ -15,28 +15,32 @@ use crate::kernel::ids::{
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
-use crate::schema::orders;
+use crate::schema::{carts, orders};
 use crate::{on, params};
 
 /// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
 fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
-    let row: Option<OrderRow> = on!(tx.conn, |c| orders::table
-        .find(id)
-        .select(OrderRow::as_select())
-        .first(c)
-        .optional())?;
-    let row = row.ok_or_else(|| Error::not_found("order"))?;
-    if let Caller::Storefront { channel, .. } = tx.actor().caller {
-        let token = tx.actor().cart_token.map(|hash| hash.to_vec());
-        let owned = tx.conn.rows::<BigInt, i64>(
-            "SELECT CAST(1 AS bigint) FROM carts WHERE id = ? AND channel_id = ? AND token_hash = ?",
-            params![row.cart_id, channel, token],
-        )?;
-        if owned.is_empty() {
-            return Err(Error::not_found("order"));
+    let shopper = match tx.actor().caller {
+        Caller::Storefront { channel, .. } => Some((channel, tx.actor().cart_token)),
+        _ => None,
+    };
+    let row: Option<OrderRow> = on!(tx.conn, |c| {
+        let order = orders::table.find(id).select(OrderRow::as_select());
+        match shopper {
+            None => order.first(c),
+            Some((channel, token)) => order
+                .inner_join(carts::table.on(carts::id.eq(orders::cart_id)))
+                .filter(carts::channel_id.eq(channel))
+                .filter(
+                    carts::token_hash
+                        .nullable()
+                        .eq(token.map(|hash| hash.to_vec())),
+                )
+                .first(c),
         }
-    }
-    Ok(row)
+        .optional()
+    })?;
+    row.ok_or_else(|| Error::not_found("order"))
 }
 
 /// An order with its lines and payment.
