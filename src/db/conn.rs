@@ -53,7 +53,8 @@ fn count(event: InstrumentationEvent<'_>) {
 }
 
 impl Conn {
-    /// Opens the embedded database at `path`: WAL, full durability, foreign keys.
+    /// Opens the embedded database at `path`: WAL, full durability, foreign keys. A reader keeps few pages, for the system
+    /// keeps them too.
     pub fn open_sqlite(path: &str) -> ConnectionResult<SqliteConnection> {
         let mut conn = SqliteConnection::establish(path)?;
         conn.batch_execute(

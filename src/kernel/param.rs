@@ -50,6 +50,9 @@ pub enum Kind {
     Doc,
 }
 
+/// The most columns of a batch.
+pub const MAX_COLUMNS: usize = 32;
+
 /// Rows that travel as one parameter (a JSON array) and are a table on the other side.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -65,6 +68,7 @@ impl Batch {
         columns: &'static [(&'static str, Kind); N],
         rows: impl IntoIterator<Item = [Param; N]>,
     ) -> Self {
+        const { assert!(N <= MAX_COLUMNS) }
         let mut json = String::from("[");
         for row in rows {
             json.push_str(if json.len() > 1 { ",[" } else { "[" });
