@@ -336,6 +336,7 @@ pub struct Tx<'a> {
     touched: BTreeSet<Topic>,
     events: Vec<PendingEvent>,
     jobs: Vec<PendingJob>,
+    later: Vec<(String, Vec<Param>)>,
 }
 
 struct PendingEvent {
@@ -361,6 +362,7 @@ impl<'a> Tx<'a> {
             touched: BTreeSet::new(),
             events: Vec::new(),
             jobs: Vec::new(),
+            later: Vec::new(),
         }
     }
 
@@ -372,6 +374,36 @@ impl<'a> Tx<'a> {
     /// The application.
     pub fn app(&self) -> &'a App {
         &self.cx.app
+    }
+
+    /// Writes rows that nothing in this transaction reads before [`Tx::flush`]. On PostgreSQL they wait for others, and all of
+    /// them cost one round trip; on SQLite, where there is none, they are written at once.
+    pub fn later(&mut self, text: &str, params: Vec<Param>) -> Result<()> {
+        if self.conn.is_postgres() {
+            self.later.push((text.to_owned(), params));
+        } else {
+            self.conn.execute(text, params)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits.
+    pub fn flush(&mut self) -> Result<()> {
+        let Some((last, params)) = self.later.pop() else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        let mut all = Vec::new();
+        for (i, (statement, params)) in std::mem::take(&mut self.later).into_iter().enumerate() {
+            text.push_str(if i == 0 { "WITH " } else { ", " });
+            text.push_str(&format!("later{i} AS ({statement})"));
+            all.extend(params);
+        }
+        text.push(' ');
+        text.push_str(&last);
+        all.extend(params);
+        self.conn.execute(&text, all)?;
+        Ok(())
     }
 
     /// Says that what is cached about this topic is out of date.
@@ -407,12 +439,14 @@ impl<'a> Tx<'a> {
     fn finish(mut self) -> Result<AfterCommit> {
         let changed = std::mem::take(&mut self.changed);
         if !changed.products.is_empty() || !changed.variants.is_empty() {
+            self.flush()?;
             for derive in &self.cx.app.derivations {
                 derive(&mut self, &changed)?;
             }
         }
         self.write_events()?;
         self.write_jobs()?;
+        self.flush()?;
         for topic in std::mem::take(&mut self.touched) {
             let text = "UPDATE versions SET value = value + 1 WHERE name = ? RETURNING value";
             let rows = self
@@ -453,7 +487,7 @@ impl<'a> Tx<'a> {
             ],
             rows,
         );
-        self.conn.execute(
+        self.later(
             "INSERT INTO events (id, kind, subject, sequence, data, occurred_at)
              SELECT x.id, x.kind, x.subject,
                     x.nth + COALESCE((SELECT max(e.sequence) FROM events e WHERE e.subject = x.subject), 0),
@@ -487,7 +521,7 @@ impl<'a> Tx<'a> {
             ],
             rows,
         );
-        self.conn.execute(
+        self.later(
             "INSERT INTO jobs (id, kind, payload, status, run_at, created_at)
              SELECT x.id, x.kind, x.payload, 'ready', x.run_at, x.created_at FROM ? AS x",
             params![batch],

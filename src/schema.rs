@@ -348,8 +348,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::kernel::column::{Doc, Id, Ts};
 
-    stock_holds (id) {
-        id -> Id,
+    stock_holds (reference, variant_id, location_id) {
         reference -> Id,
         variant_id -> Id,
         location_id -> Id,
@@ -513,6 +512,7 @@ diesel::table! {
         placed_at -> Ts,
         updated_at -> Ts,
         cancelled_at -> Nullable<Ts>,
+        token_hash -> Binary,
     }
 }
 
@@ -565,5 +565,3 @@ diesel::table! {
         created_at -> Ts,
     }
 }
-
-diesel::allow_tables_to_appear_in_same_query!(carts, orders);

@@ -48,7 +48,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "every hold has a live checkout",
         says: "a hold's cart has a checkout that is open or being paid",
-        sql: "SELECT 'hold ' || id(h.id) || ' of cart ' || id(h.reference) FROM stock_holds h
+        sql: "SELECT 'variant ' || id(h.variant_id) || ' for cart ' || id(h.reference) FROM stock_holds h
               WHERE NOT EXISTS (SELECT 1 FROM checkouts k WHERE k.cart_id = h.reference AND k.status IN ('open', 'paying'))",
     },
     Invariant {

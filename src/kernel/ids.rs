@@ -22,8 +22,6 @@ id!(/// A stock location.
     LocationId, "loc");
 id!(/// A stock movement.
     MovementId, "mov");
-id!(/// A hold on stock.
-    HoldId, "hld");
 id!(/// A shipping zone.
     ShippingZoneId, "shz");
 id!(/// A shipping method.

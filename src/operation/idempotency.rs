@@ -84,7 +84,8 @@ impl Claim {
 
     fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
         let answer = serde_json::to_string(answer).map_err(Error::internal)?;
-        tx.conn.execute(
+        let now = tx.now;
+        tx.later(
             "INSERT INTO idempotency_keys (principal, operation, key, fingerprint, answer, created_at)
              VALUES (?, ?, ?, ?, ?, ?)",
             params![
@@ -93,10 +94,9 @@ impl Claim {
                 &*self.key,
                 self.fingerprint.clone(),
                 answer,
-                tx.now
+                now
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{on, params};
 /// A cart as the database has it.
 #[derive(Clone, Debug, Queryable, Insertable)]
 #[diesel(table_name = carts)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct CartRow {
     /// Its id.
     pub id: CartId,
@@ -220,13 +221,12 @@ pub fn save_lines<'a>(
             ]
         }),
     );
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO cart_lines (id, cart_id, variant_id, quantity, unit_price)
          SELECT x.id, ?, x.variant_id, x.quantity, x.unit_price FROM ? AS x WHERE true
          ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity",
         params![cart, batch],
-    )?;
-    Ok(())
+    )
 }
 
 /// Takes lines out.

@@ -196,7 +196,7 @@ fn one(tx: &mut Tx<'_>, text: &str, params: Vec<Param>) -> Result<Option<Checkou
 }
 
 pub fn insert(tx: &mut Tx<'_>, row: &CheckoutRow) -> Result<()> {
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO checkouts (id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment,
              expires_at, created_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -214,8 +214,7 @@ pub fn insert(tx: &mut Tx<'_>, row: &CheckoutRow) -> Result<()> {
             row.expires_at,
             row.created_at
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Takes the live checkout of a cart in hand: it is then `ordered`, or `paying` where its provider is far away. The one who

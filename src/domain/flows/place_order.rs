@@ -466,6 +466,7 @@ fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -
         placed_at: tx.now,
         updated_at: tx.now,
         cancelled_at: None,
+        token_hash: cart.token_hash,
     };
     orders::insert(tx, &mut order, sequential)?;
     Ok(order)

@@ -9,7 +9,7 @@ use super::model::{Location, Movement, Movements, StockLevel, StockReason};
 use crate::context::Tx;
 use crate::db::Conn;
 use crate::kernel::column::Id;
-use crate::kernel::ids::{HoldId, LocationId, MovementId, VariantId};
+use crate::kernel::ids::{LocationId, MovementId, VariantId};
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Error, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
@@ -394,26 +394,10 @@ pub fn insert_holds(
     picks: &[Pick],
     expires_at: Timestamp,
 ) -> Result<()> {
-    let batch = Batch::new(
-        &[
-            ("id", Kind::Id),
-            ("variant_id", Kind::Id),
-            ("location_id", Kind::Id),
-            ("quantity", Kind::Int),
-        ],
-        picks.iter().map(|p| {
-            [
-                HoldId::new().into(),
-                p.variant_id.into(),
-                p.location_id.into(),
-                p.quantity.into(),
-            ]
-        }),
-    );
     tx.conn.execute(
-        "INSERT INTO stock_holds (id, reference, variant_id, location_id, quantity, expires_at)
-         SELECT x.id, ?, x.variant_id, x.location_id, x.quantity, ? FROM ? AS x",
-        params![reference, expires_at, batch],
+        "INSERT INTO stock_holds (reference, variant_id, location_id, quantity, expires_at)
+         SELECT ?, x.variant_id, x.location_id, x.quantity, ? FROM ? AS x",
+        params![reference, expires_at, picks_batch(picks)],
     )?;
     Ok(())
 }
@@ -493,13 +477,12 @@ fn insert_ledger(
     );
     let reference = reference.map_or(Param::Id(None), Param::from);
     let now = tx.now;
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO stock_movements
              (id, variant_id, location_id, kind, on_hand, held, allocated, reason, reference, actor, created_at)
          SELECT x.id, x.variant_id, x.location_id, ?, x.on_hand, x.held, x.allocated, x.reason, ?, ?, ? FROM ? AS x",
         params![kind, reference, actor, now, batch],
-    )?;
-    Ok(())
+    )
 }
 
 /// Which of these variants there are and are tracked.

@@ -51,6 +51,7 @@ choice! {
 /// An order as the database has it.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = orders)]
+#[diesel(treat_none_as_default_value = false)]
 #[allow(missing_docs)]
 pub struct OrderRow {
     pub id: OrderId,
@@ -82,6 +83,8 @@ pub struct OrderRow {
     pub placed_at: Timestamp,
     pub updated_at: Timestamp,
     pub cancelled_at: Option<Timestamp>,
+    /// The SHA-256 of the token of its cart, with which the shopper sees it.
+    pub token_hash: Vec<u8>,
 }
 
 /// A line as the database has it.

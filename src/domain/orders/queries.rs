@@ -15,32 +15,25 @@ use crate::kernel::ids::{
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
-use crate::schema::{carts, orders};
+use crate::schema::orders;
 use crate::{on, params};
 
 /// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
 fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
-    let shopper = match tx.actor().caller {
-        Caller::Storefront { channel, .. } => Some((channel, tx.actor().cart_token)),
-        _ => None,
-    };
-    let row: Option<OrderRow> = on!(tx.conn, |c| {
-        let order = orders::table.find(id).select(OrderRow::as_select());
-        match shopper {
-            None => order.first(c),
-            Some((channel, token)) => order
-                .inner_join(carts::table.on(carts::id.eq(orders::cart_id)))
-                .filter(carts::channel_id.eq(channel))
-                .filter(
-                    carts::token_hash
-                        .nullable()
-                        .eq(token.map(|hash| hash.to_vec())),
-                )
-                .first(c),
+    let row: Option<OrderRow> = on!(tx.conn, |c| orders::table
+        .find(id)
+        .select(OrderRow::as_select())
+        .first(c)
+        .optional())?;
+    let may_know = |order: &OrderRow| match tx.actor().caller {
+        Caller::Storefront { channel, .. } => {
+            let token = tx.actor().cart_token;
+            order.channel_id == channel && token.is_some_and(|t| t[..] == order.token_hash[..])
         }
-        .optional()
-    })?;
-    row.ok_or_else(|| Error::not_found("order"))
+        _ => true,
+    };
+    row.filter(may_know)
+        .ok_or_else(|| Error::not_found("order"))
 }
 
 /// An order with its lines and payment.
@@ -188,38 +181,33 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
             });
     }
     let sabotage = &tx.app().sabotage;
-    let (with, number) = if sabotage.removed(Guard::Numbers) {
-        (String::new(), Param::from(sabotage.next_number()))
-    } else if tx.conn.is_postgres() {
+    let postgres = tx.conn.is_postgres() && !sabotage.removed(Guard::Numbers);
+    // Nothing that can be written before waits for the counter.
+    tx.flush()?;
+    let (with, mut params, number) = if postgres {
         let take = channels::next_number_statement();
-        (
-            format!("WITH n AS ({take} RETURNING next_number - 1 AS number) "),
-            order.channel_id.into(),
-        )
+        let with = format!("WITH n AS ({take} RETURNING next_number - 1 AS number) ");
+        (with, params![order.channel_id], None)
+    } else if sabotage.removed(Guard::Numbers) {
+        (String::new(), Vec::new(), Some(sabotage.next_number()))
     } else {
-        (
-            String::new(),
-            Param::from(channels::take_order_number(tx, order.channel_id)?),
-        )
+        let number = channels::take_order_number(tx, order.channel_id)?;
+        (String::new(), Vec::new(), Some(number))
     };
-    let from = if with.is_empty() {
-        "(SELECT ? AS number) AS n"
-    } else {
+    let from = if postgres {
         "n"
+    } else {
+        "(SELECT ? AS number) AS n"
     };
     let text = format!(
         "{with}INSERT INTO orders (id, number, sequence, channel_id, cart_id, checkout_id, status, source, reference, email,
              shipping_address, billing_address, shipping_method, placed_by, currency, prices_include_tax, rounding, tax_per,
              goods_total, discount_total, shipping_total, tax_total, grand_total, cancelled_total, metadata, version,
-             placed_at, updated_at)
-         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ? FROM {from}
+             placed_at, updated_at, token_hash)
+         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ? FROM {from}
          RETURNING number"
     );
     let doc = |present: bool, value: Param| if present { value } else { Param::NoDoc };
-    let mut params: Vec<Param> = Vec::with_capacity(32);
-    if !with.is_empty() {
-        params.push(number.clone());
-    }
     params.extend(params![
         order.id,
         order.number.as_str(),
@@ -255,10 +243,9 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         Param::doc(&order.metadata),
         order.placed_at,
         order.updated_at,
+        order.token_hash.clone(),
     ]);
-    if with.is_empty() {
-        params.push(number);
-    }
+    params.extend(number.map(Param::from));
     let rows = tx.conn.rows::<Text, String>(&text, params)?;
     order.number = rows
         .into_iter()
@@ -307,15 +294,14 @@ pub fn insert_lines(tx: &mut Tx<'_>, lines: &[OrderLineRow]) -> Result<()> {
             ]
         }),
     );
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO order_lines (id, order_id, position, kind, variant_id, sku, title, quantity, unit_price, subtotal,
              discount, net, taxes, tax, total)
          SELECT x.id, x.order_id, x.position, x.kind, x.variant_id, x.sku, x.title, x.quantity, x.unit_price, x.subtotal,
              x.discount, x.net, x.taxes, x.tax, x.total
          FROM ? AS x",
         params![batch],
-    )?;
-    Ok(())
+    )
 }
 
 /// Units of a line that a location will send.
@@ -348,12 +334,11 @@ pub fn insert_allocations(tx: &mut Tx<'_>, allocations: &[Allocation]) -> Result
             ]
         }),
     );
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO order_allocations (order_line_id, variant_id, location_id, quantity)
          SELECT x.line_id, x.variant_id, x.location_id, x.quantity FROM ? AS x",
         params![batch],
-    )?;
-    Ok(())
+    )
 }
 
 /// What is allocated to an order's lines.

@@ -50,6 +50,7 @@ choice! {
 /// A payment as the database has it.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = payments)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct PaymentRow {
     /// Its id, and the key its provider knows it by.
     pub id: PaymentId,

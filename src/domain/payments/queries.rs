@@ -29,8 +29,9 @@ pub fn find(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<(PaymentRow, Vec<Pa
         .first(c)
         .optional())?;
     let Some(row) = row else { return Ok(None) };
+    tx.flush()?;
     let events = tx.conn.rows::<(Text, BigInt), PaymentEvent>(
-        "SELECT kind, amount FROM payment_events WHERE payment_id = ? ORDER BY sequence",
+        "SELECT kind, amount FROM payment_events WHERE payment_id = ? ORDER BY sequence, id",
         params![id],
     )?;
     Ok(Some((row, events)))
@@ -46,13 +47,12 @@ pub fn record(
     data: &Document,
 ) -> Result<()> {
     let now = tx.now;
-    tx.conn.execute(
+    tx.later(
         "INSERT INTO payment_events (id, payment_id, sequence, kind, amount, provider_reference, data, created_at)
          SELECT ?, ?, COALESCE((SELECT max(e.sequence) FROM payment_events e WHERE e.payment_id = ?), 0) + 1, ?, ?, ?, ?, ?
          WHERE true ON CONFLICT (payment_id, kind, provider_reference) DO NOTHING",
         params![PaymentEventId::new(), payment, payment, kind, amount, reference, Param::doc(data), now],
-    )?;
-    Ok(())
+    )
 }
 
 /// Says when somebody must ask what became of a payment; never, where nothing is said.
@@ -91,10 +91,11 @@ pub fn of_checkouts(
     tx: &mut Tx<'_>,
     checkouts: impl Iterator<Item = CheckoutId>,
 ) -> Result<HashMap<CheckoutId, Payment>> {
+    tx.flush()?;
     let rows = tx.conn.rows::<(Id, Id, Text, Text, Text, BigInt, Ts, Nullable<Text>, Nullable<BigInt>), Joined>(
         "SELECT k.id, p.id, p.provider, p.method, p.currency, p.amount, p.created_at, e.kind, e.amount
          FROM ? AS x JOIN checkouts k ON k.id = x.id JOIN payments p ON p.id = k.payment_id
-         LEFT JOIN payment_events e ON e.payment_id = p.id ORDER BY k.id, e.sequence",
+         LEFT JOIN payment_events e ON e.payment_id = p.id ORDER BY k.id, e.sequence, e.id",
         params![Batch::ids(checkouts.map(CheckoutId::uuid))],
     )?;
     let mut found: HashMap<CheckoutId, (PaymentRow, Vec<PaymentEvent>)> = HashMap::new();
