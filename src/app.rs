@@ -88,7 +88,7 @@ pub fn jobs() -> Jobs {
         |cx| async move { cx.write(idempotency::sweep).await.map(drop) },
     );
     jobs.every(
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         "listings.refresh",
         catalog::derive::refresh,
     );

@@ -25,9 +25,10 @@ pub const BASE: &str = "/v1";
 pub struct Rest;
 
 type Pending = Pin<Box<dyn Future<Output = Result<Reply>>>>;
+type Handler = fn(Cx, Parts) -> Pending;
 
 impl Door for Rest {
-    type Handler = fn(Cx, Parts) -> Pending;
+    type Handler = Handler;
 
     fn open<O: Operation>() -> Self::Handler {
         |cx, parts| Box::pin(call::<O>(cx, parts))
@@ -104,7 +105,7 @@ pub fn configure(config: &mut web::ServiceConfig, registry: Registry<Rest>) {
 }
 
 /// The operations of one path; a wrong method is 405.
-fn resource(path: &str, entries: Vec<Entry<fn(Cx, Parts) -> Pending>>) -> actix_web::Resource {
+fn resource(path: &str, entries: Vec<Entry<Handler>>) -> actix_web::Resource {
     let allowed: Vec<&str> = entries.iter().map(|e| e.meta.verb.as_str()).collect();
     let allowed = allowed.join(", ");
     let mut resource = web::resource(path);
@@ -148,7 +149,7 @@ async fn serve(
     request: HttpRequest,
     payload: web::Payload,
     meta: Meta,
-    handler: fn(Cx, Parts) -> Pending,
+    handler: Handler,
 ) -> HttpResponse {
     let id = request::request_id(request.headers());
     let cx = match request::context(&app, &request, id).await {
@@ -179,7 +180,7 @@ async fn published(
     channel: ChannelId,
     request: &HttpRequest,
     meta: &Meta,
-    handler: fn(Cx, Parts) -> Pending,
+    handler: Handler,
 ) -> Result<HttpResponse> {
     let line = request
         .uri()
@@ -221,7 +222,7 @@ async fn private(
     request: &HttpRequest,
     payload: web::Payload,
     meta: &Meta,
-    handler: fn(Cx, Parts) -> Pending,
+    handler: Handler,
 ) -> Result<HttpResponse> {
     // Who may not come in need not send a body.
     meta.access.check(&cx.actor)?;

@@ -161,7 +161,7 @@ both! {
         let touch = json!({ "handle": "x", "title": "X" });
         shop.staff().post("/categories", touch).created();
         assert_eq!(seen(), (list.clone(), alone.clone()));
-        shop.wait(std::time::Duration::from_secs(60));
+        shop.wait(std::time::Duration::from_mins(1));
         shop.work();
         let left = conn.rows::<diesel::sql_types::BigInt, i64>("SELECT count(*) FROM listing_documents WHERE format = 0", vec![]);
         assert_eq!(left.unwrap(), [0]);
