@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::support::Result;
+use super::support::Result;
 
 /// A row as the file has it.
 #[derive(Deserialize)]

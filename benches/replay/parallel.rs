@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::http::Http;
-use crate::support::{Result, millis, quantile};
+use super::support::http::Http;
+use super::support::{Result, millis, quantile};
 
 /// What came back, or the refusal; a refusal is told and counted, and the replay goes on.
 pub type Told<T> = std::result::Result<T, String>;

@@ -17,9 +17,10 @@ use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl};
 
+use crate::kernel::Timestamp;
 use crate::kernel::column;
+use crate::kernel::json::Written;
 use crate::kernel::param::{AnyId, Batch, Kind, MAX_COLUMNS, Param};
-use crate::kernel::{Json, Timestamp};
 
 /// A text statement whose rows have the SQL type `ST`.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ where
     String: ToSql<Text, DB>,
     bool: ToSql<Bool, DB>,
     Timestamp: ToSql<column::Ts, DB>,
-    Json<serde_json::Value>: ToSql<column::Doc, DB>,
+    Written: ToSql<column::Doc, DB>,
     Vec<u8>: ToSql<Binary, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -138,9 +139,7 @@ where
                 Some(Param::Time(v)) => out.push_bind_param::<Nullable<column::Ts>, _>(v)?,
                 Some(Param::Doc(v)) => out.push_bind_param::<column::Doc, _>(v)?,
                 Some(Param::NoDoc) => {
-                    out.push_bind_param::<Nullable<column::Doc>, Option<Json<serde_json::Value>>>(
-                        &None,
-                    )?;
+                    out.push_bind_param::<Nullable<column::Doc>, Option<Written>>(&None)?;
                 }
                 Some(Param::Bytes(v)) => out.push_bind_param::<Nullable<Binary>, _>(v)?,
                 Some(Param::Batch(batch)) => push_batch(&mut out, batch)?,

@@ -61,6 +61,25 @@ impl<T: DeserializeOwned> FromSql<Doc, Sqlite> for Json<T> {
     }
 }
 
+/// JSON that is written already, on its way into a column.
+#[derive(Clone, Debug, AsExpression)]
+#[diesel(sql_type = Doc)]
+pub struct Written(pub String);
+
+impl ToSql<Doc, Pg> for Written {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        std::io::Write::write_all(out, &[1])?;
+        std::io::Write::write_all(out, self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+impl ToSql<Doc, Sqlite> for Written {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.as_str());
+        Ok(IsNull::No)
+    }
+}
+
 impl<T: OutputType> OutputType for Json<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()

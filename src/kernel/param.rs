@@ -3,7 +3,8 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Json, Timestamp};
+use super::Timestamp;
+use super::json::Written;
 
 crate::id!(
     /// Any id, when only its bits matter.
@@ -23,8 +24,8 @@ pub enum Param {
     Bool(Option<bool>),
     /// An instant.
     Time(Option<Timestamp>),
-    /// A JSON document.
-    Doc(Json<serde_json::Value>),
+    /// A JSON document, written.
+    Doc(Written),
     /// No JSON document: null.
     NoDoc,
     /// Bytes: bytea / BLOB.
@@ -110,7 +111,7 @@ impl Param {
             // SQLite's truth values are numbers, and PostgreSQL reads '1' as true.
             Self::Bool(value) => out.push_str(&json(&value.map(i64::from))),
             Self::Time(value) => out.push_str(&json(&value.map(Timestamp::micros))),
-            Self::Doc(value) => out.push_str(&json(&json(value))),
+            Self::Doc(Written(text)) => out.push_str(&json(text)),
             Self::NoDoc | Self::Bytes(_) | Self::Batch(_) => out.push_str("null"),
         }
     }
@@ -148,7 +149,7 @@ impl From<Batch> for Param {
 impl Param {
     /// A JSON document of anything that serialises.
     pub fn doc(value: &impl Serialize) -> Self {
-        Self::Doc(Json(serde_json::to_value(value).unwrap_or_default()))
+        Self::Doc(Written(serde_json::to_string(value).unwrap_or_default()))
     }
 }
 

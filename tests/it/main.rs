@@ -2,7 +2,7 @@
 //!
 //! `spec/` tells the stories of the domains over HTTP, one behaviour a test, on both databases. `contract/` holds both doors to
 //! the table of operations and to the protocols; it is generic, so that a new operation is covered as soon as it stands in the
-//! table. `architecture.rs` reads the source. How a story is written stands in `support/`.
+//! table. `replay.rs` sells a real shop's orders again, where the file is there. `architecture.rs` reads the source. How a story is written stands in `support/`.
 
 #![allow(
     missing_docs,
@@ -18,4 +18,5 @@ mod architecture;
 mod contract;
 mod crash;
 mod races;
+mod replay;
 mod spec;
