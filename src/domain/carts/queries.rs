@@ -161,17 +161,23 @@ pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
 
 /// Writes what is not a line.
 pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
-    on!(tx.conn, |c| diesel::update(carts::table.find(cart.id))
-        .set((
-            carts::email.eq(&cart.email),
-            carts::shipping_address.eq(&cart.shipping_address),
-            carts::billing_address.eq(&cart.billing_address),
-            carts::shipping_method_id.eq(cart.shipping_method_id),
-            carts::reference.eq(&cart.reference),
-            carts::metadata.eq(&cart.metadata),
-        ))
-        .execute(c))?;
-    Ok(())
+    let address = |address: &Option<Json<Address>>| match address {
+        Some(address) => Param::doc(address),
+        None => Param::NoDoc,
+    };
+    tx.later(
+        "UPDATE carts SET email = ?, shipping_address = ?, billing_address = ?, shipping_method_id = ?, reference = ?,
+             metadata = ? WHERE id = ?",
+        params![
+            cart.email.as_deref(),
+            address(&cart.shipping_address),
+            address(&cart.billing_address),
+            cart.shipping_method_id,
+            cart.reference.as_deref(),
+            Param::doc(&cart.metadata),
+            cart.id
+        ],
+    )
 }
 
 /// Closes a cart that becomes an order, and answers with it; nothing where it was closed already, or is not the caller's.
