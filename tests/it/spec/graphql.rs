@@ -49,6 +49,30 @@ both! {
         assert_eq!(seen.data("products")["nodes"][0], product);
     }
 
+    fn a_product_answers_the_same_however_it_is_asked(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("A0", 1_000, 5)]);
+        let ask = |fields: &str| {
+            let query = format!("{{ products {{ nodes {{ {fields} }} }} }}");
+            store.front.graphql(&query, json!({})).ok().data("products")["nodes"][0].clone()
+        };
+        let plain = json!({
+            "__typename": "Product", "name": "The A0", "attributes": {},
+            "variants": [{ "sku": "A0", "price": { "amount": 1_000, "__typename": "Money" }, "compareAtPrice": null }],
+        });
+        let fields = "__typename name: title attributes variants { sku price { amount __typename } compareAtPrice { amount } }";
+        assert_eq!(ask(fields), plain);
+        // Asked for in ways that are not read from the text: a fragment, a directive, a field twice, a relation.
+        for more in ["... on Product { handle }", "handle @include(if: true)", "handle handle", "handle categories { handle }"] {
+            let mut answer = ask(&format!("{fields} {more}"));
+            let answer = answer.as_object_mut().unwrap();
+            assert_eq!(answer.remove("handle"), Some(json!("a0")), "{more}");
+            answer.remove("categories");
+            assert_eq!(serde_json::Value::from(answer.clone()), plain, "{more}");
+        }
+        assert_eq!(ask("handle title @include(if: false)"), json!({ "handle": "a0" }));
+    }
+
     fn a_list_with_lists_in_it_costs_the_same_for_any_number(shop) {
         let store = with_categories(shop, 1);
         let count = || shop.statements(&store.front, |front| front.graphql(PRODUCTS, json!({})).ok()).1;
