@@ -137,10 +137,7 @@ where
                 Some(Param::Text(v)) => out.push_bind_param::<Nullable<Text>, _>(v)?,
                 Some(Param::Bool(v)) => out.push_bind_param::<Nullable<Bool>, _>(v)?,
                 Some(Param::Time(v)) => out.push_bind_param::<Nullable<column::Ts>, _>(v)?,
-                Some(Param::Doc(v)) => out.push_bind_param::<column::Doc, _>(v)?,
-                Some(Param::NoDoc) => {
-                    out.push_bind_param::<Nullable<column::Doc>, Option<Written>>(&None)?;
-                }
+                Some(Param::Doc(v)) => out.push_bind_param::<Nullable<column::Doc>, _>(v)?,
                 Some(Param::Bytes(v)) => out.push_bind_param::<Nullable<Binary>, _>(v)?,
                 Some(Param::Batch(batch)) => push_batch(&mut out, batch)?,
                 None => {

@@ -6,7 +6,7 @@
 //!
 //! Most groups succeed as a whole. When one of a group is refused, what it wrote must go and the others' must stay: the
 //! group is rolled back and run again with a savepoint around each, as are the groups after it until one succeeds as a
-//! whole. A savepoint copies every page that is changed under it; without, a transaction takes a tenth less time.
+//! whole. A savepoint copies every page that is changed under it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -162,7 +162,6 @@ impl Group<'_> {
             let kept = job.run(conn);
             self.done.push(job);
             if !kept && !careful {
-                self.done.extend(waiting);
                 return Ok(Ran::Refused);
             }
             if careful {

@@ -25,9 +25,7 @@ pub enum Param {
     /// An instant.
     Time(Option<Timestamp>),
     /// A JSON document, written.
-    Doc(Written),
-    /// No JSON document: null.
-    NoDoc,
+    Doc(Option<Written>),
     /// Bytes: bytea / BLOB.
     Bytes(Option<Vec<u8>>),
     /// A derived table.
@@ -111,8 +109,8 @@ impl Param {
             // SQLite's truth values are numbers, and PostgreSQL reads '1' as true.
             Self::Bool(value) => out.push_str(&json(&value.map(i64::from))),
             Self::Time(value) => out.push_str(&json(&value.map(Timestamp::micros))),
-            Self::Doc(Written(text)) => out.push_str(&json(text)),
-            Self::NoDoc | Self::Bytes(_) | Self::Batch(_) => out.push_str("null"),
+            Self::Doc(value) => out.push_str(&json(&value.as_ref().map(|Written(text)| text))),
+            Self::Bytes(_) | Self::Batch(_) => out.push_str("null"),
         }
     }
 }
@@ -149,7 +147,13 @@ impl From<Batch> for Param {
 impl Param {
     /// A JSON document of anything that serialises.
     pub fn doc(value: &impl Serialize) -> Self {
-        Self::Doc(Written(serde_json::to_string(value).unwrap_or_default()))
+        Self::doc_or_null(Some(value))
+    }
+
+    /// A JSON document, where there is one.
+    pub fn doc_or_null(value: Option<&impl Serialize>) -> Self {
+        let written = |value| Written(serde_json::to_string(value).unwrap_or_default());
+        Self::Doc(value.map(written))
     }
 }
 

@@ -161,17 +161,13 @@ pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
 
 /// Writes what is not a line.
 pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
-    let address = |address: &Option<Json<Address>>| match address {
-        Some(address) => Param::doc(address),
-        None => Param::NoDoc,
-    };
     tx.later(
         "UPDATE carts SET email = ?, shipping_address = ?, billing_address = ?, shipping_method_id = ?, reference = ?,
              metadata = ? WHERE id = ?",
         params![
             cart.email.as_deref(),
-            address(&cart.shipping_address),
-            address(&cart.billing_address),
+            Param::doc_or_null(cart.shipping_address.as_ref()),
+            Param::doc_or_null(cart.billing_address.as_ref()),
             cart.shipping_method_id,
             cart.reference.as_deref(),
             Param::doc(&cart.metadata),

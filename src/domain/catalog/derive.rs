@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::listings::{FORMAT, View, product};
-use super::model::{Product, ProductRow, ProductStatus, StockPolicy};
+use super::model::{Availability, Product, ProductRow, ProductStatus};
 use super::queries::{self, VariantInChannel};
 use crate::context::{Changed, Cx, Topic, Tx};
 use crate::kernel::column::Id;
@@ -23,7 +23,6 @@ struct Listing {
     currency: Currency,
     sort_title: String,
     search_text: String,
-    in_stock: bool,
 }
 
 /// Brings listings in line with the products, prices and stock that a transaction changed. Six statements at most.
@@ -36,7 +35,7 @@ pub fn derive(tx: &mut Tx<'_>, changed: &Changed) -> Result<()> {
             params![variants],
         )?);
     }
-    let products = queries::lock_products(tx, ids.iter().copied())?;
+    let products = queries::lock_many(tx, ids.iter().copied())?;
     let listings = listings(tx, products)?;
     write(tx, ids.into_iter(), &listings)?;
     tx.touch(Topic::Catalog);
@@ -64,19 +63,16 @@ fn listings(tx: &mut Tx<'_>, products: Vec<ProductRow>) -> Result<Vec<Listing>> 
                 channel: Some((channel, currency)),
                 staff: false,
             };
-            let in_stock = |(variant, _, _, promisable, _): &VariantInChannel| {
-                variant.stock_policy == StockPolicy::Untracked || *promisable > 0
-            };
             Some(Listing {
                 channel,
                 currency,
                 sort_title: row.sort_title.clone(),
                 search_text: row.search_text.clone(),
-                in_stock: variants.iter().any(in_stock),
                 product: product(row.clone(), variants.into_iter(), view),
             })
         })
         .collect();
+    // Everybody locks in the same order.
     listings.sort_by_key(|l| (l.channel, l.currency, l.product.id));
     Ok(listings)
 }
@@ -86,32 +82,13 @@ fn write(
     products: impl Iterator<Item = ProductId>,
     listings: &[Listing],
 ) -> Result<()> {
-    let keys = Batch::new(
-        &[
-            ("channel_id", Kind::Id),
-            ("currency", Kind::Text),
-            ("product_id", Kind::Id),
-        ],
-        listings.iter().map(|l| {
-            [
-                l.channel.into(),
-                l.currency.as_str().into(),
-                l.product.id.into(),
-            ]
-        }),
-    );
-    tx.conn.execute(
-        "DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x) AND NOT EXISTS
-             (SELECT 1 FROM ? AS x WHERE x.channel_id = listings.channel_id AND x.currency = listings.currency
-                  AND x.product_id = listings.product_id)",
-        params![Batch::ids(products.map(ProductId::uuid)), keys],
-    )?;
-    if listings.is_empty() {
-        return Ok(());
-    }
     let prices = |l: &Listing| {
         let range = l.product.price_range.as_ref();
         range.map(|r| (r.min.amount, r.max.amount)).unzip()
+    };
+    let in_stock = |l: &Listing| {
+        let mut variants = l.product.variants.iter();
+        variants.any(|v| v.availability != Availability::OutOfStock)
     };
     let batch = Batch::new(
         &[
@@ -134,10 +111,19 @@ fn write(
                 l.search_text.as_str().into(),
                 min.into(),
                 max.into(),
-                l.in_stock.into(),
+                in_stock(l).into(),
             ]
         }),
     );
+    tx.conn.execute(
+        "DELETE FROM listings WHERE product_id IN (SELECT x.id FROM ? AS x) AND NOT EXISTS
+             (SELECT 1 FROM ? AS x WHERE x.channel_id = listings.channel_id AND x.currency = listings.currency
+                  AND x.product_id = listings.product_id)",
+        params![Batch::ids(products.map(ProductId::uuid)), batch.clone()],
+    )?;
+    if listings.is_empty() {
+        return Ok(());
+    }
     tx.conn.execute(
         "INSERT INTO listings (channel_id, currency, product_id, sort_title, search_text, min_price, max_price, in_stock,
              published_at)

@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::model::{
     Availability, PriceRange, Product, ProductRow, ProductSort, ProductVariant, StockPolicy,
 };
-use super::queries::{PRODUCT, ProductSql, VariantInChannel, variants_in_channel};
+use super::queries::{PRODUCT, ProductSql, VariantInChannel, find_many, variants_in_channel};
 use super::{ListProducts, attributes};
 use crate::context::Tx;
 use crate::kernel::column::Id;
@@ -81,12 +81,12 @@ pub fn written(tx: &mut Tx<'_>, row: ProductRow) -> Result<Product> {
 /// These products, as far as the caller may know of them. One statement for a shop front, else two.
 pub fn products_by_id(tx: &mut Tx<'_>, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>> {
     let view = super::operations::view(tx, None, None)?;
-    let ids = Batch::ids(ids.iter().map(|id| id.uuid()));
     let products = if let Some((channel, currency)) = view.shop_front() {
         let text = format!(
             "SELECT {DOCUMENT} FROM ? AS x JOIN listing_documents d ON d.product_id = x.id
              WHERE d.channel_id = ? AND d.currency = ?"
         );
+        let ids = Batch::ids(ids.iter().map(|id| id.uuid()));
         let rows = tx
             .conn
             .rows::<DocumentSql, DocumentRow>(&text, params![ids, channel, currency.as_str()])?;
@@ -95,12 +95,7 @@ pub fn products_by_id(tx: &mut Tx<'_>, ids: &[ProductId]) -> Result<HashMap<Prod
             .map(Rendered::read)
             .collect::<Result<Vec<_>>>()?
     } else {
-        let text = format!(
-            "SELECT {PRODUCT} FROM products p WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id"
-        );
-        let rows = tx
-            .conn
-            .rows::<ProductSql, ProductRow>(&text, params![ids])?;
+        let rows = find_many(tx, ids.iter().copied())?;
         assemble(tx, rows, view)?
     };
     Ok(products.into_iter().map(|p| (p.id, p)).collect())
@@ -287,21 +282,16 @@ impl Statement {
         postgres: bool,
     ) -> Self {
         let attributes = wishes.attribute.as_ref().is_some_and(|a| !a.is_empty());
-        let (from, id) = match listed {
-            Some(_) if documents && attributes => (
-                "listings l JOIN products p ON p.id = l.product_id JOIN listing_documents d USING (channel_id, currency, product_id)",
-                "l.product_id",
-            ),
-            Some(_) if documents => (
-                "listings l JOIN listing_documents d USING (channel_id, currency, product_id)",
-                "l.product_id",
-            ),
-            Some(_) => (
-                "listings l JOIN products p ON p.id = l.product_id",
-                "l.product_id",
-            ),
-            None => ("products p", "p.id"),
+        let (mut from, id) = match listed {
+            Some(_) => ("listings l".to_owned(), "l.product_id"),
+            None => ("products p".to_owned(), "p.id"),
         };
+        if listed.is_some() && (!documents || attributes) {
+            from.push_str(" JOIN products p ON p.id = l.product_id");
+        }
+        if documents {
+            from.push_str(" JOIN listing_documents d USING (channel_id, currency, product_id)");
+        }
         let columns = if documents { DOCUMENT } else { PRODUCT };
         let (price, title) = if listed.is_some() {
             ("l.min_price", "l.sort_title")
@@ -425,12 +415,7 @@ fn read(tx: &mut Tx<'_>, view: View, rows: Vec<DocumentRow>) -> Result<Vec<Rende
         .collect();
     let mut anew = HashMap::new();
     if !old.is_empty() {
-        let text =
-            format!("SELECT {PRODUCT} FROM ? AS x JOIN products p ON p.id = x.id ORDER BY p.id");
-        let ids = Batch::ids(old.into_iter().map(ProductId::uuid));
-        let products = tx
-            .conn
-            .rows::<ProductSql, ProductRow>(&text, params![ids])?;
+        let products = find_many(tx, old.into_iter())?;
         let products = assemble(tx, products, view)?;
         let rendered = render(&products)?;
         anew.extend(products.iter().map(|p| p.id).zip(rendered));

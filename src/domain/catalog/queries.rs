@@ -38,6 +38,13 @@ pub type ProductSql = (
 
 /// A variant with its price in a channel and what there is of it.
 pub type VariantInChannel = (VariantRow, Option<i64>, Option<i64>, i64, i64);
+type VariantInChannelSql = (
+    VariantSql,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    BigInt,
+    BigInt,
+);
 
 pub fn find(tx: &mut Tx<'_>, id: ProductId) -> Result<Option<ProductRow>> {
     Ok(on!(tx.conn, |c| products::table
@@ -47,16 +54,26 @@ pub fn find(tx: &mut Tx<'_>, id: ProductId) -> Result<Option<ProductRow>> {
         .optional())?)
 }
 
+/// These products, in order.
+pub fn find_many(tx: &mut Tx<'_>, ids: impl Iterator<Item = ProductId>) -> Result<Vec<ProductRow>> {
+    select_many(tx, ids, "")
+}
+
 /// These products, in order, kept from others until the transaction ends.
-pub fn lock_products(
-    tx: &mut Tx<'_>,
-    ids: impl Iterator<Item = ProductId>,
-) -> Result<Vec<ProductRow>> {
+pub fn lock_many(tx: &mut Tx<'_>, ids: impl Iterator<Item = ProductId>) -> Result<Vec<ProductRow>> {
     let lock = if tx.conn.is_postgres() {
         "FOR NO KEY UPDATE"
     } else {
         ""
     };
+    select_many(tx, ids, lock)
+}
+
+fn select_many(
+    tx: &mut Tx<'_>,
+    ids: impl Iterator<Item = ProductId>,
+    lock: &str,
+) -> Result<Vec<ProductRow>> {
     let text = format!(
         "SELECT {PRODUCT} FROM products p WHERE p.id IN (SELECT x.id FROM ? AS x) ORDER BY p.id {lock}"
     );
@@ -161,13 +178,7 @@ pub fn variants_in_channel(
          ORDER BY v.product_id, v.position, v.id"
     );
     let (channel, currency) = channel.unzip();
-    tx.conn.rows::<(
-        VariantSql,
-        Nullable<BigInt>,
-        Nullable<BigInt>,
-        BigInt,
-        BigInt,
-    ), VariantInChannel>(
+    tx.conn.rows::<VariantInChannelSql, VariantInChannel>(
         &text,
         params![
             Batch::ids(products.map(ProductId::uuid)),
@@ -188,19 +199,11 @@ pub fn variants_in_all_channels(
          FROM ? AS x JOIN product_variants v ON v.product_id = x.id JOIN prices pr ON pr.variant_id = v.id
          ORDER BY v.product_id, v.position, v.id"
     );
-    tx.conn.rows::<(
-        (Id, Text),
-        (
-            VariantSql,
-            Nullable<BigInt>,
-            Nullable<BigInt>,
-            BigInt,
-            BigInt,
-        ),
-    ), ((ChannelId, Currency), VariantInChannel)>(
-        &text,
-        params![Batch::ids(products.map(ProductId::uuid))],
-    )
+    tx.conn
+        .rows::<((Id, Text), VariantInChannelSql), ((ChannelId, Currency), VariantInChannel)>(
+            &text,
+            params![Batch::ids(products.map(ProductId::uuid))],
+        )
 }
 
 /// What a cart needs to know of a variant.

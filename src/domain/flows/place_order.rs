@@ -262,7 +262,7 @@ fn record(
     )
 }
 
-/// Writes the order: eight statements (nine on SQLite), however many lines there are, the counter of numbers last.
+/// Writes the order: nine statements (five on PostgreSQL), however many lines there are, the counter of numbers last.
 fn place(
     tx: &mut Tx<'_>,
     checkout: &CheckoutRow,

@@ -207,7 +207,6 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
          SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ? FROM {from}
          RETURNING number"
     );
-    let doc = |present: bool, value: Param| if present { value } else { Param::NoDoc };
     params.extend(params![
         order.id,
         order.number.as_str(),
@@ -218,18 +217,9 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         order.source,
         order.reference.as_deref(),
         order.email.as_str(),
-        doc(
-            order.shipping_address.is_some(),
-            Param::doc(&order.shipping_address)
-        ),
-        doc(
-            order.billing_address.is_some(),
-            Param::doc(&order.billing_address)
-        ),
-        doc(
-            order.shipping_method.is_some(),
-            Param::doc(&order.shipping_method)
-        ),
+        Param::doc_or_null(order.shipping_address.as_ref()),
+        Param::doc_or_null(order.billing_address.as_ref()),
+        Param::doc_or_null(order.shipping_method.as_ref()),
         order.placed_by.as_str(),
         order.currency.as_str(),
         order.prices_include_tax,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, Store};
+use crate::support::Store;
 
 fn new(store: &Store<'_>, handle: &str, sku: &str) -> Value {
     json!({ "handle": handle, "title": handle, "taxClassId": store.tax_class, "variants": [{ "sku": sku }] })
@@ -18,15 +18,6 @@ fn handles(store: &Store<'_>, query: &str) -> Vec<String> {
         .iter()
         .map(|p| p["handle"].as_str().unwrap().to_owned())
         .collect()
-}
-
-fn category(shop: &Shop, handle: &str, parent: Option<&str>) -> String {
-    let input = json!({ "handle": handle, "title": handle, "parentId": parent });
-    shop.staff()
-        .post("/categories", input)
-        .created()
-        .text("/id")
-        .to_owned()
 }
 
 both! {
@@ -79,8 +70,8 @@ both! {
 
     fn products_are_found_by_what_is_asked_for(shop) {
         let store = Store::open(shop);
-        let home = category(shop, "home", None);
-        category(shop, "kitchen", Some(&home));
+        let home = shop.category("home", None);
+        shop.category("kitchen", Some(&home));
         let row = |sku: &str, price: i64, stock: i64, colour: &str, categories: Value| {
             let mut row = store.row(sku, price, stock);
             row["attributes"] = json!({ "colour": colour });
@@ -184,8 +175,8 @@ both! {
     }
 
     fn categories_stay_a_tree(shop) {
-        let top = category(shop, "top", None);
-        let below = category(shop, "below", Some(&top));
+        let top = shop.category("top", None);
+        let below = shop.category("below", Some(&top));
         let refused = shop.staff().patch(&format!("/categories/{top}"), json!({ "parentId": below }));
         refused.refused(422, "VALIDATION_FAILED").about("/parentId", "cycle");
         shop.staff().patch(&format!("/categories/{top}"), json!({ "parentId": top })).refused(422, "VALIDATION_FAILED").about("/parentId", "cycle");

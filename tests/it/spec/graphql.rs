@@ -7,17 +7,9 @@ use crate::support::{Shop, Store};
 /// A tree of three categories, each product in the two lower ones.
 fn with_categories(shop: &Shop, products: usize) -> Store<'_> {
     let store = Store::open(shop);
-    let category = |handle: &str, parent: Option<&str>| {
-        let input = json!({ "handle": handle, "title": handle, "parentId": parent });
-        shop.staff()
-            .post("/categories", input)
-            .created()
-            .text("/id")
-            .to_owned()
-    };
-    let home = category("home", None);
-    let kitchen = category("kitchen", Some(&home));
-    category("mugs", Some(&kitchen));
+    let home = shop.category("home", None);
+    let kitchen = shop.category("kitchen", Some(&home));
+    shop.category("mugs", Some(&kitchen));
     add(&store, 0, products);
     store
 }

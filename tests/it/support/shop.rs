@@ -208,6 +208,13 @@ impl Shop {
         value
     }
 
+    /// A category; its id.
+    pub fn category(&self, handle: &str, parent: Option<&str>) -> String {
+        let input = json!({ "handle": handle, "title": handle, "parentId": parent });
+        let made = self.staff().post("/categories", input).created();
+        made.text("/id").to_owned()
+    }
+
     /// A channel more.
     pub fn another_channel(&self, handle: &str) -> Value {
         let input =
