@@ -128,7 +128,13 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
     if path == Path::new("-") {
         return Ok((Box::new(std::io::stdin().lock()), None));
     }
-    let failed = |e: std::io::Error| Error::new(Code::NotFound, format!("{}: {e}", path.display()));
+    let failed = |e: std::io::Error| {
+        let detail = format!(
+            "{} cannot be read ({e}); name a file, or - for standard input.",
+            path.display()
+        );
+        Error::new(Code::NotFound, detail)
+    };
     let file = File::open(path).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
     Ok((Box::new(file), about.is_file().then_some(about.len())))

@@ -60,7 +60,7 @@ impl Conn {
         conn.batch_execute(
             "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;
-             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+             PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         conn.set_instrumentation(count as fn(InstrumentationEvent<'_>));

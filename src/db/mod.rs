@@ -1,10 +1,13 @@
 //! Both databases behind one door: connections, pools, the group-commit writer, migrations.
 //!
 //! Reads run in parallel on pooled connections; writes run in a transaction each, on SQLite through the one
-//! [`writer`], on PostgreSQL on a pooled connection at READ COMMITTED with guarded updates. A transaction that lost to
-//! another (serialisation failure, deadlock, busy) is run again as a whole, at most five times.
+//! [`writer`], on PostgreSQL on a pooled connection at READ COMMITTED with guarded updates, and are [`durable`] before
+//! anybody hears of them. A transaction that lost to another (serialisation failure, deadlock, busy) is run again as a whole,
+//! at most five times.
 
+mod checkpoints;
 mod conn;
+mod durable;
 pub mod migrations;
 mod sql;
 mod writer;
@@ -15,6 +18,10 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 use diesel::pg::PgConnection;
+use tokio::sync::oneshot;
+
+use checkpoints::Checkpoints;
+use durable::{Durable, Marks, Wal};
 
 pub use conn::{Conn, statements};
 
@@ -61,19 +68,24 @@ impl AfterCommit {
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     writer: Option<writer::Writer>,
+    durable: Durable,
     statements: Arc<AtomicU64>,
 }
 
 impl Db {
     /// Opens the database with a pool of `connections`.
     pub fn open(address: &Address, connections: u32) -> Result<Self> {
-        let writer = match address {
+        let (writer, durable) = match address {
             Address::Sqlite(path) => {
-                let conn = Conn::open_sqlite(path)
-                    .map_err(|e| Error::unavailable(e).detail("The database cannot be opened."))?;
-                Some(writer::Writer::start(conn)?)
+                let durable = Durable::start(Wal::of(path))?;
+                let writer = writer::Writer::start(
+                    address.open()?,
+                    durable.clone(),
+                    Checkpoints::start(address.open()?)?,
+                )?;
+                (Some(writer), durable)
             }
-            Address::Postgres(_) => None,
+            Address::Postgres(_) => (None, Durable::start(Marks::on(address.clone()))?),
         };
         let pool = r2d2::Pool::builder()
             .max_size(connections)
@@ -85,8 +97,15 @@ impl Db {
         Ok(Self {
             pool,
             writer,
+            durable,
             statements: Arc::default(),
         })
+    }
+
+    /// For tests only: does not wait for the disk any more.
+    #[cfg(feature = "sabotage")]
+    pub fn answer_before_the_flush(&self) {
+        self.durable.give_up();
     }
 
     /// How many statements were sent through this handle and its clones, transaction control left out.
@@ -136,24 +155,33 @@ impl Db {
         if let Some(writer) = &self.writer {
             return writer.run(work).await;
         }
-        let pool = self.pool.clone();
+        let (pool, durable) = (self.pool.clone(), self.durable.clone());
+        let (answer, answered) = oneshot::channel();
         blocking(move || {
+            let ticket = durable.ticket();
             let mut attempt = 0;
             loop {
                 match on_pooled(&pool, &mut |conn| transaction(conn, &mut work)) {
-                    Ok((value, after)) => {
-                        after.run();
-                        return Ok(value);
-                    }
                     Err(Lost::Race(_)) if attempt < RETRIES => {
                         attempt += 1;
                         std::thread::sleep(backoff(attempt));
                     }
-                    Err(lost) => return Err(lost.into_error()),
+                    done => {
+                        let (value, after) = done.map_err(Lost::into_error)?;
+                        durable.take(ticket, move |on_disk| {
+                            // Whoever asked may be gone.
+                            let _ = answer.send(on_disk.map(|()| {
+                                after.run();
+                                value
+                            }));
+                        });
+                        return Ok(());
+                    }
                 }
             }
         })
-        .await
+        .await?;
+        answered.await.map_err(Error::unavailable)?
     }
 
     /// Whether the database answers.
@@ -249,7 +277,12 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        self.0.connect().map(|conn| Pooled {
+        let mut conn = self.0.connect()?;
+        if conn.is_postgres() {
+            durable::relax(&mut conn)
+                .map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?;
+        }
+        Ok(Pooled {
             conn,
             broken: false,
         })

@@ -1,8 +1,8 @@
 //! The one writer of the embedded database, and group commit.
 //!
 //! SQLite has one writer at a time anyway. A thread owns it, takes whatever transactions are waiting, runs them in one
-//! transaction, commits once, and only then answers all of them. Every answer is durable, and one fsync pays for many: four
-//! times the throughput of a transaction each (measured), without a busy error.
+//! transaction, commits once, and goes on with the next; what was committed is answered once it is [durable](super::durable).
+//! One fsync pays for many, without a busy error.
 //!
 //! Most groups succeed as a whole. When one of a group is refused, what it wrote must go and the others' must stay: the
 //! group is rolled back and run again with a savepoint around each, as are the groups after it until one succeeds as a
@@ -12,9 +12,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
 use diesel::QueryResult;
-use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
+use super::checkpoints::Checkpoints;
+use super::durable::{Durable, relax};
 use super::{AfterCommit, Conn};
 use crate::kernel::{Error, Result};
 
@@ -66,20 +67,21 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread on its own connection.
-    pub fn start(conn: SqliteConnection) -> Result<Self> {
-        let mut conn = Conn::Lite(conn);
+    pub fn start(mut conn: Conn, durable: Durable, mut checkpoints: Checkpoints) -> Result<Self> {
+        relax(&mut conn)?;
+        conn.batch("PRAGMA wal_autocheckpoint = 32000")?;
         // The writer touches what everybody touches.
         conn.batch("PRAGMA cache_size = -16000")?;
         let (queue, jobs) = mpsc::channel();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(&mut conn, &jobs))
+            .spawn(move || run(&mut conn, &jobs, &durable, &mut checkpoints))
             .map_err(Error::internal)?;
         Ok(Self { queue })
     }
 
-    /// Runs `work` in a transaction and waits until it is on disk. What is to be done after the commit is done in the writer's
-    /// thread before the answer, as keeping caches true is.
+    /// Runs `work` in a transaction and waits until it is on disk. What is to be done after the commit is done before the
+    /// answer, as keeping caches true is.
     pub async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -97,9 +99,15 @@ impl Writer {
     }
 }
 
-fn run(conn: &mut Conn, queue: &mpsc::Receiver<Box<dyn Job>>) {
+fn run(
+    conn: &mut Conn,
+    queue: &mpsc::Receiver<Box<dyn Job>>,
+    durable: &Durable,
+    checkpoints: &mut Checkpoints,
+) {
     let mut careful = false;
     while let Ok(first) = queue.recv() {
+        let ticket = durable.ticket();
         let mut group = Group {
             waiting: vec![first],
             queue,
@@ -122,11 +130,12 @@ fn run(conn: &mut Conn, queue: &mpsc::Receiver<Box<dyn Job>>) {
             tracing::warn!(%error, "a group of transactions was not committed");
             let _ = conn.control("ROLLBACK");
         }
+        checkpoints.count(group.done.len());
         for job in group.done {
-            job.answer(match &committed {
-                Ok(_) => Ok(()),
-                Err(error) => Err(Error::unavailable(error.to_string())),
-            });
+            match &committed {
+                Ok(_) => durable.take(ticket, |on_disk| job.answer(on_disk)),
+                Err(error) => job.answer(Err(Error::unavailable(error.to_string()))),
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::database::Database;
 use crate::support::{Answer, Client, Kind, Shop, Store, within};
 
 /// How often the server is killed on each database.
@@ -181,4 +182,83 @@ fn what_was_answered_survives_a_kill_on_sqlite() {
 #[test]
 fn what_was_answered_survives_a_kill_on_postgres() {
     crate::support::shop::if_postgres(|| what_was_answered_survives(Kind::Postgres));
+}
+
+/// One of the server's processes is killed, upon which it drops all of them with what they had in memory and recovers from
+/// its log. Mercer lives on, and has answered for nothing that was not in the log on disk.
+fn what_was_answered_survives_crashes_of_postgres(shop: &Shop) {
+    let store = Store::open(shop);
+    store.sell(&[("MUG", 1_500, 100_000), ("CUP", 900, 100_000)]);
+    let cart = store.ready(&[("MUG", 2), ("CUP", 1)]);
+    let crash = "CREATE TEMP TABLE nothing (line text); COPY nothing FROM PROGRAM 'kill -9 $PPID'";
+
+    let (enough, placed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let acknowledged = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..SHOPPERS {
+            scope.spawn(|| {
+                let _last = Last(&enough);
+                while !enough.load(Ordering::Relaxed) {
+                    let (_, order) = shop_once(&store.front, &cart, "test");
+                    acknowledged.lock().unwrap().push(order);
+                    placed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..KILLS {
+            let before = placed.load(Ordering::Relaxed);
+            within(60, "orders are placed", || {
+                enough.load(Ordering::Relaxed)
+                    || placed.load(Ordering::Relaxed) >= before + ORDERS_BETWEEN
+            });
+            assert!(shop.connect().batch(crash).is_err(), "the server survived");
+        }
+        enough.store(true, Ordering::Relaxed);
+    });
+
+    let staff = shop.staff();
+    for (order, number) in &acknowledged.into_inner().unwrap() {
+        let seen = staff.get(&format!("/orders/{order}")).ok();
+        assert_eq!(seen.text("/number"), number);
+    }
+    shop.wait(Duration::from_hours(1));
+    shop.work();
+    shop.check();
+}
+
+/// Whoever panics ends the load for all.
+struct Last<'a>(&'a AtomicBool);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A shop on a server that may be crashed, where there is one.
+fn shop_to_crash() -> Option<Shop> {
+    let database = Database::to_crash();
+    if database.is_none() {
+        println!("left out: MERCER_TEST_CRASH_POSTGRES_URL names no server that may be crashed");
+    }
+    database.map(Shop::on)
+}
+
+#[test]
+fn what_was_answered_survives_a_crash_of_postgres() {
+    let Some(shop) = shop_to_crash() else { return };
+    what_was_answered_survives_crashes_of_postgres(&shop);
+    #[cfg(feature = "sabotage")]
+    without_the_wait_for_the_log_the_same_notices();
+}
+
+/// A checkout or an order that was answered is gone.
+#[cfg(feature = "sabotage")]
+fn without_the_wait_for_the_log_the_same_notices() {
+    let Some(shop) = shop_to_crash() else { return };
+    shop.app().db.answer_before_the_flush();
+    let story = std::panic::AssertUnwindSafe(|| {
+        what_was_answered_survives_crashes_of_postgres(&shop);
+    });
+    assert!(std::panic::catch_unwind(story).is_err());
 }

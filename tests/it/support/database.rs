@@ -72,6 +72,14 @@ impl Database {
         }
     }
 
+    /// A database with every migration applied, on a server that this test may crash; `None` where there is no such server.
+    pub fn to_crash() -> Option<Self> {
+        let server = std::env::var("MERCER_TEST_CRASH_POSTGRES_URL").ok()?;
+        let database = Self::on_server(server, "TEMPLATE template0");
+        migrations::up(&mut database.connect()).unwrap();
+        Some(database)
+    }
+
     /// A connection of its own.
     pub fn connect(&self) -> Conn {
         Address::parse(&self.url).open().unwrap()

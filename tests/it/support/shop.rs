@@ -43,7 +43,11 @@ pub struct Peer(Server);
 impl Shop {
     /// Opens a shop.
     pub fn open(kind: Kind) -> Self {
-        let database = Database::migrated(kind);
+        Self::on(Database::migrated(kind))
+    }
+
+    /// Opens a shop on a database.
+    pub fn on(database: Database) -> Self {
         let clock = Clock::default();
         let server = Server::start(config(&database.url, &[]), clock.clone());
         let input =
