@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax,
+    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
@@ -31,6 +31,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     shipping::register(&mut registry);
     catalog::register(&mut registry);
     carts::register(&mut registry);
+    payments::register(&mut registry);
     orders::register(&mut registry);
     flows::register(&mut registry);
     registry
@@ -98,6 +99,8 @@ pub fn jobs() -> Jobs {
         "payments.reconcile",
         flows::reconcile,
     );
+    jobs.on(flows::NOTICE, flows::notice);
+    jobs.on(flows::RELEASE, flows::release);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.

@@ -16,6 +16,8 @@ pub enum Guard {
     StockLock,
     /// A checkout and a cart leave `open` once.
     Once,
+    /// No more money moves than there is: the payment is locked, and what is pending counts as gone.
+    Money,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

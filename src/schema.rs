@@ -90,6 +90,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Ts,
         updated_at -> Ts,
+        capture -> Text,
     }
 }
 
@@ -439,6 +440,10 @@ diesel::table! {
         amount -> BigInt,
         next_check_at -> Nullable<Ts>,
         created_at -> Ts,
+        reference -> Nullable<Text>,
+        session -> Nullable<Doc>,
+        facts -> Nullable<Doc>,
+        expires_at -> Nullable<Ts>,
     }
 }
 
@@ -455,6 +460,58 @@ diesel::table! {
         provider_reference -> Text,
         data -> Doc,
         created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    payment_attempts (id) {
+        id -> Id,
+        payment_id -> Id,
+        kind -> Text,
+        amount -> BigInt,
+        last -> Bool,
+        status -> Text,
+        reason -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        subject -> Nullable<Id>,
+        next_check_at -> Nullable<Ts>,
+        created_by -> Text,
+        created_at -> Ts,
+        finished_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    ledger_transfers (event_id) {
+        event_id -> Id,
+        payment_id -> Id,
+        phase -> Text,
+        debit -> Text,
+        credit -> Text,
+        currency -> Text,
+        amount -> BigInt,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    payment_notices (provider, id) {
+        provider -> Text,
+        id -> Text,
+        kind -> Text,
+        payment_id -> Nullable<Id>,
+        reference -> Nullable<Text>,
+        received_at -> Ts,
+        processed_at -> Nullable<Ts>,
     }
 }
 
@@ -537,6 +594,7 @@ diesel::table! {
         tax -> BigInt,
         total -> BigInt,
         quantity_cancelled -> BigInt,
+        quantity_refunded -> BigInt,
     }
 }
 

@@ -1,12 +1,16 @@
-//! What fits neither door: health checks and metrics.
+//! What fits neither door: health checks, metrics, and the webhooks of payment providers.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::{answer, request};
 use crate::context::App;
+use crate::domain::flows;
+use crate::kernel::{Code, Error, Result};
 use crate::operation::metrics;
+use crate::ports::payment::{PaymentProviders, RawNotice};
 
 /// Whether this process wants requests; turned off when it is told to stop.
 pub struct Ready(pub AtomicBool);
@@ -16,7 +20,50 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/health/live", web::get().to(live))
         .route("/health/ready", web::get().to(ready))
-        .route("/metrics", web::get().to(print_metrics));
+        .route("/metrics", web::get().to(print_metrics))
+        .route("/webhooks/payments/{provider}", web::post().to(webhook));
+}
+
+/// A payment provider's webhook: its sender is checked over the body as it came, it is kept with a job, and only then is it
+/// answered. What it says is not believed; the job reads the object at the provider.
+async fn webhook(
+    app: web::Data<App>,
+    provider: web::Path<String>,
+    http: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    match take_in(&app, &provider, &http, payload).await {
+        Ok(()) => HttpResponse::Ok().json(json!({ "received": true })),
+        Err(error) => answer::problem(&error, request::request_id(http.headers())),
+    }
+}
+
+async fn take_in(app: &App, name: &str, http: &HttpRequest, payload: web::Payload) -> Result<()> {
+    let providers = app.part::<PaymentProviders>()?;
+    let provider = providers
+        .find(name)
+        .ok_or_else(|| Error::new(Code::NotFound, "There is no such payment provider."))?;
+    let body = request::body(payload).await?;
+    let header = |name: &str| {
+        let value = http.headers().get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    let now = app.clock.now();
+    let headers: std::collections::HashMap<String, String> = http
+        .headers()
+        .keys()
+        .filter_map(|key| Some((key.as_str().to_owned(), header(key.as_str())?)))
+        .collect();
+    let raw = RawNotice {
+        headers: &headers,
+        body: &body,
+        now,
+    };
+    let notice = provider.read_notice(&raw).await?;
+    let name = name.to_owned();
+    app.system()
+        .write(move |tx| flows::receive(tx, &name, &notice))
+        .await
 }
 
 async fn live() -> HttpResponse {

@@ -62,6 +62,10 @@ scopes! {
     OrdersRead = "orders:read",
     /// Cancel and change orders.
     OrdersWrite = "orders:write",
+    /// See payments with all that happened to them, and the ledger.
+    PaymentsRead = "payments:read",
+    /// Capture, void, refund and record payments.
+    PaymentsWrite = "payments:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

@@ -109,7 +109,7 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "every order is paid or will be",
-        says: "an order's payment is authorised, awaited or charged with the order's total",
+        says: "an order's payment is authorised, awaited or captured with the order's total",
         sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
               JOIN checkouts k ON k.id = o.checkout_id
               WHERE o.grand_total <> (SELECT COALESCE(max(e.amount), -1) FROM payment_events e
@@ -117,15 +117,57 @@ pub const INVARIANTS: &[Invariant] = &[
                     AND e.kind IN ('authorization_success', 'awaited', 'charge_success'))",
     },
     Invariant {
-        name: "no more goes back than was promised",
-        says: "what was let go and refunded is what was called off, and never more than was authorised",
+        name: "no more is captured than was promised, nor goes back than came",
+        says: "by provider: captured and let go ≤ authorised, refunded ≤ captured, attempts that are pending counted",
+        sql: "SELECT 'payment ' || id(p.id) FROM payments p JOIN (
+                  SELECT payment_id,
+                      sum(CASE WHEN kind = 'authorization_success' THEN amount ELSE 0 END) AS authorised,
+                      sum(CASE WHEN kind = 'charge_success' THEN amount ELSE 0 END) AS captured,
+                      sum(CASE WHEN kind = 'cancel_success' THEN amount ELSE 0 END) AS released,
+                      sum(CASE kind WHEN 'refund_success' THEN amount WHEN 'refund_reverse' THEN -amount ELSE 0 END)
+                          AS refunded
+                  FROM payment_events GROUP BY payment_id) e ON e.payment_id = p.id
+              LEFT JOIN (
+                  SELECT payment_id, sum(CASE WHEN kind = 'refund' THEN amount ELSE 0 END) AS refunds,
+                      sum(CASE WHEN kind = 'refund' THEN 0 ELSE amount END) AS takes
+                  FROM payment_attempts WHERE status = 'pending' GROUP BY payment_id) a ON a.payment_id = p.id
+              WHERE e.refunded + COALESCE(a.refunds, 0) > e.captured
+                  OR (p.provider <> 'manual' AND e.captured + e.released + COALESCE(a.takes, 0) > e.authorised)",
+    },
+    Invariant {
+        name: "what is called off goes back",
+        says: "what an order's payments have let go or sent back, and are about to, is at least what was called off",
         sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || '): called off ' || o.cancelled_total || ', given back '
                   || COALESCE(e.amount, 0)
-              FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN (
-                  SELECT payment_id, sum(amount) AS amount FROM payment_events
-                  WHERE kind IN ('cancel_success', 'refund_success') GROUP BY payment_id) e
-              ON e.payment_id = k.payment_id
-              WHERE o.cancelled_total <> COALESCE(e.amount, 0) OR o.cancelled_total > o.grand_total",
+              FROM orders o LEFT JOIN (
+                  SELECT p.checkout_id, sum(e.amount) AS amount FROM payments p JOIN (
+                      SELECT payment_id, amount FROM payment_events WHERE kind IN ('cancel_success', 'refund_success', 'chargeback')
+                      UNION ALL SELECT payment_id, amount FROM payment_attempts
+                      WHERE kind IN ('void', 'refund') AND status <> 'succeeded') e ON e.payment_id = p.id
+                  GROUP BY p.checkout_id) e ON e.checkout_id = o.checkout_id
+              WHERE o.cancelled_total > COALESCE(e.amount, 0)
+                AND NOT EXISTS (SELECT 1 FROM order_events n WHERE n.order_id = o.id AND n.kind = 'refund_due')",
+    },
+    Invariant {
+        name: "the ledger follows from the events",
+        says: "each event that moves money has one transfer of its amount, and each transfer its event",
+        sql: "SELECT 'payment event ' || id(e.id) FROM payment_events e
+              LEFT JOIN ledger_transfers t ON t.event_id = e.id
+              WHERE (t.event_id IS NULL OR t.amount <> e.amount) AND e.amount > 0
+                AND e.kind IN ('authorization_success', 'awaited', 'charge_success', 'cancel_success', 'refund_success',
+                    'refund_reverse', 'chargeback', 'chargeback_reverse')
+              UNION ALL SELECT 'transfer ' || id(t.event_id) FROM ledger_transfers t
+              WHERE NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.id = t.event_id)",
+    },
+    Invariant {
+        name: "no money is held without an order",
+        says: "what was authorised or taken for a checkout that never became an order is let go, sent back, or about to be",
+        sql: "SELECT 'payment ' || id(p.id) FROM payments p JOIN checkouts k ON k.id = p.checkout_id JOIN (
+                  SELECT payment_id, sum(CASE WHEN kind = 'authorization_success' THEN amount
+                      WHEN kind IN ('cancel_success', 'refund_success') THEN -amount ELSE 0 END) AS amount
+                  FROM payment_events GROUP BY payment_id) e ON e.payment_id = p.id
+              WHERE e.amount > 0 AND k.status IN ('replaced', 'expired')
+                AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'payments.release')",
     },
     Invariant {
         name: "a cancelled order is cancelled whole",

@@ -76,6 +76,7 @@ fn settings_lines(settings: &Settings, lines: &mut Lines<impl Write>) -> Result<
                 order_numbers: Some(channel.order_numbers),
                 order_number_prefix: Some(channel.order_number_prefix.clone()),
                 hold_minutes: Some(channel.hold_minutes),
+                capture: Some(channel.capture),
                 metadata: Some(channel.metadata.0.clone()),
             },
         )?;

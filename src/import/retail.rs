@@ -250,6 +250,7 @@ async fn create(
             order_numbers: None,
             order_number_prefix: None,
             hold_minutes: None,
+            capture: None,
             metadata: None,
         };
         settings.apply(Setting::Channel(line)).await?;

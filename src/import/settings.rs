@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Cx;
 use crate::domain::catalog::{Category, CreateCategory, ListCategories, Outcome, UpdateCategory};
 use crate::domain::channels::{
-    Channel, ChannelStatus, CreateChannel, ListChannels, OrderNumbers, UpdateChannel,
+    CapturePolicy, Channel, ChannelStatus, CreateChannel, ListChannels, OrderNumbers, UpdateChannel,
 };
 use crate::domain::inventory::{CreateLocation, ListLocations, Location, UpdateLocation};
 use crate::domain::shipping::{
@@ -51,6 +51,7 @@ line! {
         order_numbers: Option<OrderNumbers>,
         order_number_prefix: Option<String>,
         hold_minutes: Option<i64>,
+        capture: Option<CapturePolicy>,
         metadata: Option<Document>,
     }
     /// `taxClass`
@@ -233,6 +234,7 @@ impl Settings {
                 order_numbers: line.order_numbers,
                 order_number_prefix: line.order_number_prefix.clone(),
                 hold_minutes: line.hold_minutes,
+                capture: line.capture,
                 metadata: line.metadata.clone(),
             };
             (dispatch(&self.cx, create).await?.value, Outcome::Created)
@@ -276,6 +278,7 @@ impl Settings {
                 &mut any,
             ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
+            capture: differs(line.capture, &channel.capture, &mut any),
             metadata: differs(line.metadata, &channel.metadata.0, &mut any),
         };
         if !any {

@@ -44,6 +44,8 @@ codes! {
     InvalidCursor = 400 "INVALID_CURSOR";
     /// The operation moves money or stock and needs an `Idempotency-Key`.
     IdempotencyKeyRequired = 400 "IDEMPOTENCY_KEY_REQUIRED";
+    /// A webhook's signature is wrong, old or missing; nothing was stored.
+    InvalidSignature = 400 "INVALID_SIGNATURE";
     /// No valid API key was sent; send `Authorization: Bearer mrc_…`.
     Unauthenticated = 401 "UNAUTHENTICATED";
     /// The payment was declined; choose another way to pay and start the checkout again.
@@ -68,6 +70,8 @@ codes! {
     PriceChanged = 409 "PRICE_CHANGED";
     /// The cart is not ready for checkout; `errors` names what is missing.
     CartNotReady = 409 "CART_NOT_READY";
+    /// The provider reports another amount or currency than is due; nothing is placed, and the money is let go.
+    PaymentMismatch = 409 "PAYMENT_MISMATCH";
     /// The checkout has expired or was never started; start it again.
     CheckoutExpired = 409 "CHECKOUT_EXPIRED";
     /// The object has changed since it was read; fetch it and apply the change again.

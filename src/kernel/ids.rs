@@ -34,6 +34,8 @@ id!(/// A checkout.
     CheckoutId, "chk");
 id!(/// A payment.
     PaymentId, "pay");
+id!(/// Something a payment's provider was asked for.
+    PaymentAttemptId, "pat");
 id!(/// An event of a payment.
     PaymentEventId, "pev");
 id!(/// An order.

@@ -1,14 +1,29 @@
-//! Payments that people make: bank transfer, cash on delivery, invoice. The order is placed at once and the money is awaited.
+//! Payments that people make: bank transfer, cash on delivery, invoice. The order is placed at once and the money is awaited;
+//! somebody records it when it comes.
 
-use crate::ports::payment::{Authorize, Call, LocalPayments, Outcome, PaymentProvider, Reach};
+use crate::kernel::{Code, Document, Error};
+use crate::ports::payment::{
+    Abilities, Authorize, Call, Captures, LocalPayments, Move, MovementKind, Outcome,
+    PaymentProvider, RawNotice, Reach, Reading, Report, State,
+};
 
 /// The provider `manual`.
 pub struct Manual;
 
 impl LocalPayments for Manual {
     fn decide(&self, request: &Authorize) -> Outcome {
-        Outcome::Pending {
+        Outcome::Known(Box::new(Report {
             reference: request.payment.to_string(),
+            money: request.amount,
+            state: State::Awaited,
+            movements: Vec::new(),
+            facts: Document::default(),
+        }))
+    }
+
+    fn shift(&self, _: MovementKind, _: &Move) -> Outcome {
+        Outcome::Refused {
+            reason: "not_supported".into(),
         }
     }
 }
@@ -22,6 +37,15 @@ impl PaymentProvider for Manual {
         &["bank_transfer", "cash_on_delivery", "invoice"]
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            opens: false,
+            captures: Captures::None,
+            voids: false,
+            refunds: false,
+        }
+    }
+
     fn reach(&self) -> Reach<'_> {
         Reach::Local(self)
     }
@@ -32,5 +56,21 @@ impl PaymentProvider for Manual {
 
     fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
         Box::pin(async { self.decide(request) })
+    }
+
+    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(async { self.shift(MovementKind::Capture, request) })
+    }
+
+    fn void<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(async { self.shift(MovementKind::Void, request) })
+    }
+
+    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(async { self.shift(MovementKind::Refund, request) })
+    }
+
+    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
+        Box::pin(async { Err(Error::new(Code::NotFound, "manual has no webhooks.")) })
     }
 }

@@ -2,18 +2,25 @@
 //!
 //! | token | what happens |
 //! |---|---|
-//! | `approve`, or none | authorised |
+//! | `approve`, or none | authorised; captures and refunds succeed |
 //! | `decline` | declined, `card_declined` |
 //! | `action` | the shopper must act first |
 //! | `timeout` | no answer; looked up later, the money was reserved |
 //! | `timeout_lost` | no answer; looked up later, the provider never heard of it |
+//! | `wrong_amount` | authorised for one minor unit less than was asked for |
+//! | `no_capture` | authorised; captures are refused, `capture_declined` |
+//! | `no_refund` | authorised; refunds are refused, `refund_declined` |
 //!
 //! It remembers nothing: the same question has the same answer, before and after a restart. With [`TestPayments::remote`] it
 //! answers as over a network, after a pause.
 
 use std::time::Duration;
 
-use crate::ports::payment::{Authorize, Call, LocalPayments, Outcome, PaymentProvider, Reach};
+use crate::kernel::{Code, Document, Error};
+use crate::ports::payment::{
+    Abilities, Authorize, Call, Captures, LocalPayments, Move, Movement, MovementKind, Outcome,
+    PaymentProvider, RawNotice, Reach, Reading, Report, State,
+};
 
 /// The provider `test`, and `test_remote`.
 pub struct TestPayments {
@@ -32,41 +39,97 @@ impl TestPayments {
     }
 
     fn later(&self, request: &Authorize) -> Outcome {
-        let reference = reference(request);
         match request.token.as_deref() {
-            Some("timeout") => Outcome::Authorized { reference },
-            Some("timeout_lost") => Outcome::Declined {
-                reference,
+            Some("timeout") => report(request, AUTHORIZED),
+            Some("timeout_lost") => Outcome::Refused {
                 reason: "not_found".into(),
             },
             _ => self.decide(request),
         }
     }
+
+    async fn after_a_pause(&self, outcome: Outcome) -> Outcome {
+        tokio::time::sleep(self.pause.unwrap_or_default()).await;
+        outcome
+    }
 }
 
+const AUTHORIZED: State = State::Authorized { expires_at: None };
+
+/// The token is in the reference, so that a movement knows it.
 fn reference(request: &Authorize) -> String {
-    format!("test_{}", request.payment)
+    let token = request.token.as_deref().unwrap_or("approve");
+    format!("test_{token}_{}", request.payment)
+}
+
+fn report(request: &Authorize, state: State) -> Outcome {
+    let reference = reference(request);
+    let captured = request.capture && matches!(state, State::Authorized { .. });
+    let movement = |kind| Movement {
+        kind,
+        reference: format!("{reference}_capture"),
+        attempt: None,
+        amount: request.amount.amount,
+        data: Document::default(),
+    };
+    Outcome::Known(Box::new(Report {
+        money: request.amount,
+        state,
+        movements: captured
+            .then(|| movement(MovementKind::Capture))
+            .into_iter()
+            .collect(),
+        facts: Document::default(),
+        reference,
+    }))
 }
 
 impl LocalPayments for TestPayments {
     fn decide(&self, request: &Authorize) -> Outcome {
-        let reference = reference(request);
-        match request.token.as_deref() {
-            None | Some("approve") => Outcome::Authorized { reference },
-            Some("action") => Outcome::ActionRequired {
-                url: format!("https://pay.example/{reference}"),
-                reference,
+        let declined = |reason: &str| State::Declined {
+            reason: reason.to_owned(),
+        };
+        let state = match request.token.as_deref() {
+            None | Some("approve" | "no_capture" | "no_refund") => AUTHORIZED,
+            Some("action") => State::ActionRequired {
+                url: Some(format!("https://pay.example/{}", reference(request))),
+                client_secret: None,
             },
-            Some("timeout" | "timeout_lost") => Outcome::Unknown,
-            Some("decline") => Outcome::Declined {
-                reference,
-                reason: "card_declined".into(),
-            },
-            Some(_) => Outcome::Declined {
-                reference,
-                reason: "invalid_token".into(),
-            },
+            Some("timeout" | "timeout_lost") => return Outcome::Unknown,
+            Some("wrong_amount") => {
+                let mut less = request.clone();
+                less.amount.amount -= 1;
+                return report(&less, AUTHORIZED);
+            }
+            Some("decline") => declined("card_declined"),
+            Some(_) => declined("invalid_token"),
+        };
+        report(request, state)
+    }
+
+    fn shift(&self, kind: MovementKind, request: &Move) -> Outcome {
+        let refused = |reason: &str| Outcome::Refused {
+            reason: reason.to_owned(),
+        };
+        if kind == MovementKind::Capture && request.reference.contains("no_capture") {
+            return refused("capture_declined");
         }
+        if kind == MovementKind::Refund && request.reference.contains("no_refund") {
+            return refused("refund_declined");
+        }
+        Outcome::Known(Box::new(Report {
+            reference: request.reference.clone(),
+            money: request.of,
+            state: AUTHORIZED,
+            movements: vec![Movement {
+                kind,
+                reference: format!("test_{}", request.attempt),
+                attempt: Some(request.attempt),
+                amount: request.amount.amount,
+                data: Document::default(),
+            }],
+            facts: Document::default(),
+        }))
     }
 }
 
@@ -83,6 +146,15 @@ impl PaymentProvider for TestPayments {
         &["card"]
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            opens: false,
+            captures: Captures::Many,
+            voids: true,
+            refunds: true,
+        }
+    }
+
     fn reach(&self) -> Reach<'_> {
         if self.pause.is_some() {
             Reach::Remote
@@ -92,16 +164,26 @@ impl PaymentProvider for TestPayments {
     }
 
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async {
-            tokio::time::sleep(self.pause.unwrap_or_default()).await;
-            self.decide(request)
-        })
+        Box::pin(self.after_a_pause(self.decide(request)))
     }
 
     fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async {
-            tokio::time::sleep(self.pause.unwrap_or_default()).await;
-            self.later(request)
-        })
+        Box::pin(self.after_a_pause(self.later(request)))
+    }
+
+    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(self.after_a_pause(self.shift(MovementKind::Capture, request)))
+    }
+
+    fn void<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(self.after_a_pause(self.shift(MovementKind::Void, request)))
+    }
+
+    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        Box::pin(self.after_a_pause(self.shift(MovementKind::Refund, request)))
+    }
+
+    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
+        Box::pin(async { Err(Error::new(Code::NotFound, "test has no webhooks.")) })
     }
 }

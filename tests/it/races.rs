@@ -109,6 +109,28 @@ fn one_order_a_cart(shop: &Shop) -> Result<(), String> {
     shop.sound()
 }
 
+/// Fifty want 30 % of one payment back: three get it.
+fn never_refunded_twice(shop: &Shop, provider: &str) -> Result<(), String> {
+    let store = Store::open(shop);
+    store.sell(&[("MUG", 9_510, 10)]);
+    let cart = store.cart(&[("MUG", 1)]);
+    cart.pay_by(&json!({ "provider": provider, "token": "approve" }))
+        .created();
+    let payment = cart.place().ok().text("/order/payments/0/id").to_owned();
+    let ask = |what: &str, body| {
+        let path = format!("/payments/{payment}/{what}");
+        shop.staff().once().post(&path, body)
+    };
+    ask("capture", json!({})).ok();
+    let answers = concurrently(50, |_| ask("refund", json!({ "amount": 3_000 })));
+    expect(
+        "the answers",
+        &summary(&answers),
+        &counts(&[("200", 3), ("422 VALIDATION_FAILED", 47)]),
+    )?;
+    shop.sound()
+}
+
 /// Orders are placed at once; every fourth fails after its number was taken, every fifth is declined before.
 fn numbers_have_no_gaps(shop: &Shop) -> Result<(), String> {
     let store = Store::open(shop);
@@ -144,6 +166,14 @@ fn numbers_have_no_gaps(shop: &Shop) -> Result<(), String> {
 }
 
 both! {
+    fn fifty_want_thirty_percent_back_and_three_get_it(shop) {
+        never_refunded_twice(shop, "test").unwrap();
+    }
+
+    fn fifty_want_thirty_percent_back_from_far_away_and_three_get_it(shop) {
+        never_refunded_twice(shop, "test_remote").unwrap();
+    }
+
     fn two_hundred_shoppers_want_ten_mugs_and_ten_get_one(shop) {
         never_oversold(shop).unwrap();
     }
@@ -248,7 +278,7 @@ mod broken {
         match guard {
             Guard::Stock | Guard::StockLock => oversell(shop),
             Guard::Once => order_twice(shop),
-            Guard::Numbers => {}
+            Guard::Numbers | Guard::Money => {}
         }
         shop.app().sabotage.remove(guard);
     }
@@ -295,6 +325,11 @@ mod broken {
         fn without_the_guard_of_the_stock_more_is_sold(shop) {
             without(shop, Guard::Stock);
             noticed(never_oversold(shop), r#"the answers: {"200": 200}"#);
+        }
+
+        fn without_the_guard_of_the_money_more_goes_back_than_came(shop) {
+            without(shop, Guard::Money);
+            noticed(never_refunded_twice(shop, "test"), r#""200": "#);
         }
 
         fn without_the_one_way_door_a_cart_is_two_orders(shop) {

@@ -11,7 +11,7 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, pricing, shipping, tax,
+    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -25,6 +25,7 @@ pub struct Query(
     shipping::ShippingQueries,
     catalog::CatalogQueries,
     carts::CartQueries,
+    payments::PaymentQueries,
     orders::OrderQueries,
     flows::FlowQueries,
 );

@@ -8,7 +8,9 @@ mod model;
 mod operations;
 mod queries;
 
-pub use model::{Channel, ChannelStatus, Channels, CreateChannel, OrderNumbers, UpdateChannel};
+pub use model::{
+    CapturePolicy, Channel, ChannelStatus, Channels, CreateChannel, OrderNumbers, UpdateChannel,
+};
 pub use queries::{next_number_statement, take_order_number};
 
 use crate::auth::{Access, Scope};

@@ -32,6 +32,18 @@ choice! {
     }
 }
 
+choice! {
+    /// When a channel takes the money of its orders.
+    CapturePolicy {
+        /// With the order.
+        Placement = "placement",
+        /// With each shipment.
+        Shipment = "shipment",
+        /// When somebody says so.
+        Manual = "manual",
+    }
+}
+
 output! {
     /// A sales channel.
     #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -74,6 +86,8 @@ output! {
         created_at: Timestamp,
         /// When it was last changed.
         updated_at: Timestamp,
+        /// When the money of its orders is taken.
+        capture: CapturePolicy,
     }
 }
 
@@ -104,6 +118,8 @@ input! {
         order_number_prefix: Option<String>,
         /// 1 to 1440; 15 when left out.
         hold_minutes: Option<i64>,
+        /// When the money of its orders is taken; `manual` when left out.
+        capture: Option<CapturePolicy>,
         /// Free data of the shop's own.
         metadata: Option<Document>,
     }
@@ -141,6 +157,10 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<i64>)]
         hold_minutes: Patch<i64>,
+        /// When the money of orders placed from now on is taken.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<CapturePolicy>)]
+        capture: Patch<CapturePolicy>,
         /// Free data of the shop's own.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]

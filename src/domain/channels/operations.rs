@@ -1,4 +1,4 @@
-use super::model::{ChannelStatus, CreateChannel, OrderNumbers, UpdateChannel};
+use super::model::{CapturePolicy, ChannelStatus, CreateChannel, OrderNumbers, UpdateChannel};
 use super::{Channel, GetChannel, ListChannels, queries};
 use crate::context::{Topic, Tx};
 use crate::kernel::ids::ChannelId;
@@ -51,6 +51,7 @@ impl Mutation for CreateChannel {
             order_numbers: self.order_numbers.unwrap_or(OrderNumbers::Sequential),
             order_number_prefix: self.order_number_prefix.clone().unwrap_or_default(),
             hold_minutes: self.hold_minutes.unwrap_or(15),
+            capture: self.capture.unwrap_or(CapturePolicy::Manual),
             metadata: Json(self.metadata.clone().unwrap_or_default()),
             version: 1,
             created_at: tx.now,
@@ -90,6 +91,7 @@ impl Mutation for UpdateChannel {
                 "/orderNumberPrefix",
             )?,
             hold_minutes: patch::required(&self.hold_minutes, old.hold_minutes, "/holdMinutes")?,
+            capture: patch::required(&self.capture, old.capture, "/capture")?,
             metadata: Json(patch::required(
                 &self.metadata,
                 old.metadata.0.clone(),

@@ -1,13 +1,17 @@
 //! Calling off an order, or units of it: stock and money go back in one transaction.
 
+use super::move_money;
 use crate::context::Tx;
 use crate::domain::inventory::{self, Pick};
 use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};
-use crate::domain::payments::{self, PaymentEventKind, Standing};
+use crate::domain::payments::{
+    self, News, PaymentAttemptKind, PaymentEventKind, PaymentRow, Standing, Wish,
+};
 use crate::input;
 use crate::kernel::ids::{OrderEventId, OrderId};
-use crate::kernel::{Checks, Code, Document, Error, Result};
+use crate::kernel::{Checks, Code, Error, Result};
 use crate::operation::Mutation;
+use crate::ports::payment::{PaymentProviders, Reach};
 
 input! {
     /// Calls off an order or units of it.
@@ -51,7 +55,7 @@ impl Mutation for CancelOrder {
         });
         give_back_stock(tx, order.id, &shares)?;
         orders::cancel_lines(tx, &mut order, &shares, &Given { amount, everything })?;
-        give_back_money(tx, &order, amount)?;
+        give_back_money(tx, &order, amount, everything)?;
         let kind = if everything {
             "cancelled"
         } else {
@@ -122,27 +126,69 @@ fn together(taken: Vec<Allocation>) -> Vec<Pick> {
         .collect()
 }
 
-/// What is only promised is let go; what is here goes back.
-fn give_back_money(tx: &mut Tx<'_>, order: &orders::OrderRow, amount: i64) -> Result<()> {
-    let payment = orders::payment_of(tx, order.checkout_id)?;
-    let found = payment
-        .map(|id| payments::find(tx, id))
-        .transpose()?
-        .flatten();
-    let (row, events) = found.ok_or_else(|| Error::internal("an order without a payment"))?;
-    let standing = Standing::of(&events);
-    let let_go = amount.min(standing.outstanding);
-    let back = amount - let_go;
-    if back > standing.charged - standing.refunded {
-        return Err(Error::internal("more would go back than was paid"));
+/// What is only promised is let go; what is here goes back: of the latest payment first. A provider far away is asked by a
+/// job; money that people brought, people take back.
+fn give_back_money(
+    tx: &mut Tx<'_>,
+    order: &orders::OrderRow,
+    amount: i64,
+    everything: bool,
+) -> Result<()> {
+    let mut locked = Vec::new();
+    for id in payments::ids_of(tx, order.checkout_id)? {
+        locked.push(payments::lock(tx, id)?);
     }
-    let reference = OrderEventId::new().to_string();
-    let mut record = |kind, amount| {
-        if amount == 0 {
-            return Ok(());
+    let mut amount = amount;
+    for (payment, events) in locked.iter().rev() {
+        let standing = Standing::of(events);
+        let [reserved, here] = payments::left(tx, payment.id, &standing)?;
+        let let_go = amount.min(reserved);
+        let back = (amount - let_go).min(here);
+        amount -= let_go + back;
+        let providers = tx.app().part::<PaymentProviders>()?;
+        let provider = providers.get(&payment.provider, "/provider")?;
+        let abilities = provider.abilities();
+        let remote = matches!(provider.reach(), Reach::Remote);
+        if remote && everything && let_go > 0 && let_go == reserved {
+            begin(tx, payment, &standing, PaymentAttemptKind::Void, None)?;
+        } else if let_go > 0 {
+            // Less will be captured: that is known here alone.
+            let news = News::new(
+                PaymentEventKind::CancelSuccess,
+                let_go,
+                OrderEventId::new().to_string(),
+            );
+            payments::record(tx, payment.id, &[news])?;
         }
-        payments::record(tx, row.id, kind, amount, &reference, &Document::default())
+        if back > 0 && abilities.refunds {
+            begin(
+                tx,
+                payment,
+                &standing,
+                PaymentAttemptKind::Refund,
+                Some(back),
+            )?;
+        } else if back > 0 {
+            let facts = serde_json::json!({ "paymentId": payment.id, "amount": back });
+            orders::note(tx, order.id, "refund_due", &facts)?;
+        }
+    }
+    Ok(())
+}
+
+fn begin(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    standing: &Standing,
+    kind: PaymentAttemptKind,
+    amount: Option<i64>,
+) -> Result<()> {
+    let wish = Wish {
+        kind,
+        amount,
+        last: true,
+        reason: Some("order_cancelled".into()),
     };
-    record(PaymentEventKind::CancelSuccess, let_go)?;
-    record(PaymentEventKind::RefundSuccess, back)
+    let now = tx.now;
+    move_money::begin(tx, payment, standing, wish, now).map(drop)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Tx;
 use crate::domain::carts::{self, Quote};
-use crate::domain::payments::{self, Payment, Standing};
+use crate::domain::payments::{self, Payment, PaymentRow, Standing};
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::{Currency, Error, Json, Money, Param, Result, Timestamp};
@@ -77,6 +77,12 @@ pub struct Chosen {
     pub provider: String,
     pub method: String,
     pub token: Option<String>,
+    /// Where the provider sends the shopper back to.
+    #[serde(default)]
+    pub return_url: Option<String>,
+    /// Whether the money is taken with the order, as its channel wanted when the checkout was started.
+    #[serde(default)]
+    pub capture: bool,
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";
@@ -143,16 +149,43 @@ impl From<CheckoutTuple> for CheckoutRow {
 }
 
 impl CheckoutRow {
-    /// What is to be authorised.
-    pub fn authorize(&self) -> Authorize {
-        Authorize {
-            payment: self.payment_id,
-            amount: Money {
-                amount: self.total,
-                currency: self.currency,
-            },
+    /// What is to be paid.
+    pub fn money(&self) -> Money {
+        Money {
+            amount: self.total,
+            currency: self.currency,
+        }
+    }
+
+    /// The payment as it was recorded when the checkout was started.
+    pub fn payment_row(&self) -> PaymentRow {
+        PaymentRow {
+            id: self.payment_id,
+            checkout_id: self.id,
+            provider: self.payment.provider.clone(),
             method: self.payment.method.clone(),
             token: self.payment.token.clone(),
+            currency: self.currency,
+            amount: self.total,
+            next_check_at: None,
+            created_at: self.created_at,
+            reference: None,
+            session: None,
+            facts: None,
+            expires_at: None,
+        }
+    }
+
+    /// What is to be authorised, of a payment that the provider has not heard of.
+    pub fn authorize(&self) -> Authorize {
+        self.ask(&self.payment_row())
+    }
+
+    /// What is to be authorised.
+    pub fn ask(&self, payment: &PaymentRow) -> Authorize {
+        Authorize {
+            return_url: self.payment.return_url.clone(),
+            ..payment.authorize(self.payment.capture)
         }
     }
 
@@ -265,18 +298,28 @@ pub fn set_status(tx: &mut Tx<'_>, id: CheckoutId, status: CheckoutStatus) -> Re
     Ok(())
 }
 
-/// Makes room for another checkout of the cart; says whether there was one, and refuses while one is being paid.
-pub fn replace(tx: &mut Tx<'_>, cart: CartId) -> Result<bool> {
-    let rows = tx.conn.rows::<Text, CheckoutStatus>(
+/// A checkout that another took the place of.
+pub struct Replaced {
+    pub payment_id: PaymentId,
+    pub remote: bool,
+}
+
+/// Makes room for another checkout of the cart; says what was there, and refuses while it is being paid.
+pub fn replace(tx: &mut Tx<'_>, cart: CartId) -> Result<Option<Replaced>> {
+    let rows = tx
+        .conn
+        .rows::<(Text, Id, Bool), (CheckoutStatus, PaymentId, bool)>(
         "UPDATE checkouts SET status = CASE WHEN status = 'open' THEN 'replaced' ELSE status END
-         WHERE cart_id = ? AND status IN ('open', 'paying') RETURNING status",
+         WHERE cart_id = ? AND status IN ('open', 'paying') RETURNING status, payment_id, remote",
         params![cart],
     )?;
-    if rows.contains(&CheckoutStatus::Paying) {
-        let detail = "A payment of this cart is on its way; ask placeOrder what became of it.";
-        return Err(Error::new(crate::kernel::Code::InvalidState, detail));
+    match rows.into_iter().next() {
+        Some((CheckoutStatus::Paying, ..)) => {
+            let detail = "A payment of this cart is on its way; ask placeOrder what became of it.";
+            Err(Error::new(crate::kernel::Code::InvalidState, detail))
+        }
+        found => Ok(found.map(|(_, payment_id, remote)| Replaced { payment_id, remote })),
     }
-    Ok(!rows.is_empty())
 }
 
 /// Open checkouts that have run out.

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
+use super::release;
 use super::start_checkout::refuse_shortage;
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
@@ -12,11 +13,11 @@ use crate::domain::inventory::{self, Demand, Pick};
 use crate::domain::orders::{
     self, Allocation, Order, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, ShippingChoice,
 };
-use crate::domain::payments::{self, PaymentEvent, PaymentEventKind, PaymentRow, Standing};
-use crate::kernel::ids::{CartId, OrderId, OrderLineId};
-use crate::kernel::{Code, Document, Error, Json, Result};
+use crate::domain::payments::{self, News, Payment, PaymentEventKind};
+use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
+use crate::kernel::{Code, Error, Json, Result};
 use crate::operation::{Answer, Flow, Output};
-use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
+use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 use crate::{choice, input, output};
 
 /// After how long somebody asks a provider whose answer was lost.
@@ -35,7 +36,7 @@ choice! {
     PlacementOutcome {
         /// There is an order.
         Placed = "placed",
-        /// The shopper must act first, at `actionUrl`; then place again.
+        /// The shopper must act first, at `actionUrl` or in the client with `clientSecret`; then place again.
         ActionRequired = "action_required",
         /// Nobody knows yet what became of the payment; the stock stays held. Ask again, or wait: an order whose payment went
         /// through is placed without being asked.
@@ -51,9 +52,12 @@ output! {
         /// The order, once it is placed.
         #[schema(required = true)]
         order: Option<Order>,
-        /// Where the shopper must act.
+        /// Where the shopper must act, if that is a page.
         #[schema(required = true)]
         action_url: Option<String>,
+        /// With which the client confirms the payment through the provider's own library.
+        #[schema(required = true)]
+        client_secret: Option<String>,
     }
 }
 
@@ -80,12 +84,12 @@ impl Flow for PlaceOrder {
         let providers = cx.app.part::<PaymentProviders>()?;
         let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
         let outcome = provider.authorize(&request).await;
-        let settled = cx
-            .settle_or(move |tx| answered(tx, &checkout, &outcome))
-            .await?;
+        let payment = checkout.payment_id;
+        let settled = cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await;
         match settled {
-            ControlFlow::Break(answer) => Ok(answer),
-            ControlFlow::Continue(next) => next.into_answer(),
+            Ok(ControlFlow::Break(answer)) => Ok(answer),
+            Ok(ControlFlow::Continue(next)) => next.into_answer(),
+            Err(error) => Err(release::give_up(cx, payment, error).await),
         }
     }
 }
@@ -100,6 +104,7 @@ impl Next {
                 "declined",
                 format!("The payment was declined: {reason}."),
             )),
+            // A payment that was taken up asks nobody any more.
             Self::Ask(..) => Err(Error::internal("asked twice")),
         }
     }
@@ -116,19 +121,19 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     let provider = providers
         .get(&checkout.payment.provider, "/payment/provider")?
         .clone();
-    let request = checkout.authorize();
     match provider.reach() {
-        Reach::Local(local) => finish(tx, &checkout, &local.decide(&request)),
+        Reach::Local(local) => decided(tx, &checkout, &local.decide(&checkout.authorize())),
         Reach::Remote => {
             refuse_changed(&checkout, &carts::find(tx, cart)?)?;
-            payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
-            record(
-                tx,
-                &checkout,
+            let (payment, _) = payments::lock(tx, checkout.payment_id)?;
+            payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
+            let request = checkout.ask(&payment);
+            let asked = News::new(
                 PaymentEventKind::AuthorizationRequest,
-                &checkout.payment_id.to_string(),
-                None,
-            )?;
+                checkout.total,
+                request.key(),
+            );
+            payments::record(tx, payment.id, &[asked])?;
             Ok(ControlFlow::Continue(Next::Ask(
                 Box::new(checkout),
                 request,
@@ -137,20 +142,51 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     }
 }
 
-/// The second transaction, when a provider far away has answered. Somebody may have brought other news in the meantime:
-/// what is known to be ordered stays so, and only money revives a checkout that is over.
-fn answered(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
-    let now = checkouts::lock(tx, checkout.id)?.map(|now| now.status);
-    let is_money = matches!(
-        outcome,
-        Outcome::Authorized { .. } | Outcome::Pending { .. }
-    );
-    match now {
-        Some(CheckoutStatus::Open | CheckoutStatus::Paying) => finish(tx, checkout, outcome),
-        Some(CheckoutStatus::Replaced | CheckoutStatus::Expired) if is_money => {
-            finish(tx, checkout, outcome)
+/// A provider in this process has decided about a payment that nothing has happened to before.
+fn decided(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
+    if let Outcome::Known(report) = outcome {
+        payments::refuse_mismatch(checkout.money(), report)?;
+        let news = payments::news_of(checkout.total, report);
+        payments::record(tx, checkout.payment_id, &news)?;
+        let payment = payments::standing_after(&news).into_payment(checkout.payment_row());
+        return finish(tx, checkout, &report.state, payment);
+    }
+    without_report(tx, checkout, outcome)
+}
+
+/// Writes what a provider far away says of a payment. One function, whoever brings the news: the answer to a call, a
+/// webhook, the reconciler. Somebody may have been faster: what is known to be ordered stays so, and only money revives a
+/// checkout that is over.
+pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result<Step> {
+    let id = payments::checkout_of(tx, payment)?;
+    let checkout = checkouts::lock(tx, id)?.ok_or_else(|| Error::not_found("checkout"))?;
+    let (mut row, events) = payments::lock(tx, payment)?;
+    let is_main = checkout.payment_id == payment;
+    let Outcome::Known(report) = outcome else {
+        return match checkout.status {
+            CheckoutStatus::Open | CheckoutStatus::Paying if is_main => {
+                without_report(tx, &checkout, outcome)
+            }
+            _ => placed_before(tx, checkout.cart_id),
+        };
+    };
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let abilities = providers.get(&row.provider, "/provider")?.abilities();
+    let standing = payments::absorb(tx, &mut row, &events, abilities, report)?;
+    let is_money = matches!(report.state, State::Authorized { .. } | State::Awaited);
+    match checkout.status {
+        CheckoutStatus::Open | CheckoutStatus::Paying => {
+            finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
-        _ => placed_before(tx, checkout.cart_id),
+        CheckoutStatus::Replaced | CheckoutStatus::Expired
+            if is_money && standing.outstanding + standing.kept() > 0 =>
+        {
+            finish(tx, &checkout, &report.state, standing.into_payment(row))
+        }
+        _ => {
+            payments::check_later(tx, payment, None)?;
+            placed_before(tx, checkout.cart_id)
+        }
     }
 }
 
@@ -178,57 +214,84 @@ fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     }
 }
 
-/// Writes what a provider's outcome means. One function, whoever brings the news.
-pub fn finish(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
-    match outcome {
-        Outcome::Authorized { reference } => place(
-            tx,
-            checkout,
-            PaymentEventKind::AuthorizationSuccess,
-            reference,
-        ),
-        Outcome::Pending { reference } => place(tx, checkout, PaymentEventKind::Awaited, reference),
-        Outcome::ActionRequired { reference, url } => {
-            carts::find(tx, checkout.cart_id)?;
-            record(
-                tx,
-                checkout,
-                PaymentEventKind::ActionRequired,
-                reference,
-                Some(("url", url)),
-            )?;
-            checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
-            payments::check_later(tx, checkout.payment_id, None)?;
-            Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
-                outcome: PlacementOutcome::ActionRequired,
-                order: None,
-                action_url: Some(url.clone()),
-            }))))
+/// Writes what the state of an authorisation means for a checkout.
+fn finish(
+    tx: &mut Tx<'_>,
+    checkout: &CheckoutRow,
+    state: &State,
+    payment: Payment,
+) -> Result<Step> {
+    let known = |outcome, payment: Payment| {
+        Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
+            outcome,
+            order: None,
+            action_url: payment.action_url,
+            client_secret: payment.client_secret,
+        }))))
+    };
+    match state {
+        State::Authorized { .. } | State::Awaited => place(tx, checkout, payment),
+        State::Open { .. } | State::ActionRequired { .. } => {
+            reopen(tx, checkout)?;
+            // A provider in this process keeps no session; its page is known by what it said just now.
+            let payment = match state {
+                State::ActionRequired { url, .. } if payment.action_url.is_none() => Payment {
+                    action_url: url.clone(),
+                    ..payment
+                },
+                _ => payment,
+            };
+            known(PlacementOutcome::ActionRequired, payment)
         }
-        Outcome::Declined { reference, reason } => {
-            carts::find(tx, checkout.cart_id)?;
-            record(
-                tx,
-                checkout,
-                PaymentEventKind::AuthorizationFailure,
-                reference,
-                Some(("reason", reason)),
-            )?;
-            checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
-            payments::check_later(tx, checkout.payment_id, None)?;
+        State::Processing => {
+            keep_asking(tx, checkout)?;
+            known(PlacementOutcome::Processing, payment)
+        }
+        State::Declined { reason } => {
+            reopen(tx, checkout)?;
             Ok(ControlFlow::Continue(Next::Declined(reason.clone())))
         }
-        Outcome::Unknown => {
-            carts::find(tx, checkout.cart_id)?;
-            checkouts::set_status(tx, checkout.id, CheckoutStatus::Paying)?;
-            payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))?;
-            Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
-                outcome: PlacementOutcome::Processing,
-                order: None,
-                action_url: None,
-            }))))
+        State::Cancelled => {
+            reopen(tx, checkout)?;
+            Ok(ControlFlow::Continue(Next::Declined("cancelled".into())))
         }
     }
+}
+
+/// Writes what it means that a provider said no, or nothing.
+fn without_report(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
+    let Outcome::Refused { reason } = outcome else {
+        keep_asking(tx, checkout)?;
+        return Ok(ControlFlow::Continue(Next::Known(Box::new(Placement {
+            outcome: PlacementOutcome::Processing,
+            order: None,
+            action_url: None,
+            client_secret: None,
+        }))));
+    };
+    let reference = format!("{}:{reason}", checkout.payment_id);
+    let refused = News::new(
+        PaymentEventKind::AuthorizationFailure,
+        checkout.total,
+        reference,
+    );
+    payments::record(tx, checkout.payment_id, &[refused.with("reason", reason)])?;
+    reopen(tx, checkout)?;
+    Ok(ControlFlow::Continue(Next::Declined(reason.clone())))
+}
+
+/// The shopper may act, pay otherwise, or place again.
+fn reopen(tx: &mut Tx<'_>, checkout: &CheckoutRow) -> Result<()> {
+    carts::find(tx, checkout.cart_id)?;
+    checkouts::set_status(tx, checkout.id, CheckoutStatus::Open)?;
+    payments::check_later(tx, checkout.payment_id, None)
+}
+
+/// Nobody knows yet; the stock stays held.
+fn keep_asking(tx: &mut Tx<'_>, checkout: &CheckoutRow) -> Result<()> {
+    carts::find(tx, checkout.cart_id)?;
+    checkouts::set_status(tx, checkout.id, CheckoutStatus::Paying)?;
+    payments::check_later(tx, checkout.payment_id, Some(ASK_AFTER))
 }
 
 impl Placement {
@@ -237,39 +300,17 @@ impl Placement {
             outcome: PlacementOutcome::Placed,
             order: Some(order),
             action_url: None,
+            client_secret: None,
         }
     }
 }
 
-fn record(
-    tx: &mut Tx<'_>,
-    checkout: &CheckoutRow,
-    kind: PaymentEventKind,
-    reference: &str,
-    fact: Option<(&str, &String)>,
-) -> Result<()> {
-    let mut data = Document::default();
-    if let Some((name, value)) = fact {
-        data.0.insert(name.to_owned(), value.as_str().into());
-    }
-    payments::record(
-        tx,
-        checkout.payment_id,
-        kind,
-        checkout.total,
-        reference,
-        &data,
-    )
-}
-
 /// Writes the order: nine statements (five on PostgreSQL), however many lines there are, the counter of numbers last.
-fn place(
-    tx: &mut Tx<'_>,
-    checkout: &CheckoutRow,
-    kind: PaymentEventKind,
-    reference: &str,
-) -> Result<Step> {
+fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<Step> {
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
+        // Another checkout of the cart was faster: this money is nobody's.
+        payments::check_later(tx, checkout.payment_id, None)?;
+        release::enqueue(tx, checkout.payment_id);
         return placed_before(tx, checkout.cart_id);
     };
     // Once the money is on its way, what was frozen is what is sold.
@@ -281,7 +322,6 @@ fn place(
     let lines = order_lines(checkout, id);
     orders::insert_lines(tx, &lines)?;
     orders::insert_allocations(tx, &spread(&lines, picks)?)?;
-    record(tx, checkout, kind, reference, None)?;
     if checkout.remote || checkout.status == CheckoutStatus::Paying {
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
         payments::check_later(tx, checkout.payment_id, None)?;
@@ -295,26 +335,10 @@ fn place(
             "total": { "amount": order.grand_total, "currency": order.currency },
         }),
     );
-    let payment = PaymentRow {
-        id: checkout.payment_id,
-        checkout_id: checkout.id,
-        provider: checkout.payment.provider.clone(),
-        method: checkout.payment.method.clone(),
-        token: None,
-        currency: checkout.currency,
-        amount: checkout.total,
-        next_check_at: None,
-        created_at: checkout.created_at,
-    };
-    let payment = Standing::of(&[PaymentEvent {
-        kind,
-        amount: checkout.total,
-    }])
-    .into_payment(payment);
     Ok(ControlFlow::Break(Placement::placed(Order::new(
         order,
         lines,
-        Some(payment),
+        vec![payment],
     ))))
 }
 
@@ -393,6 +417,7 @@ fn amounts(amounts: &carts::Amounts, order_id: OrderId) -> OrderLineRow {
         tax: amounts.tax,
         total: amounts.total,
         quantity_cancelled: 0,
+        quantity_refunded: 0,
     }
 }
 

@@ -1,11 +1,15 @@
-//! Finishing what was left behind: checkouts that ran out, payments of which nobody knows.
+//! Finishing what was left behind: checkouts that ran out, payments and attempts of which nobody knows, webhooks.
+
+use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
-use super::place_order::finish;
+use super::place_order::take_up;
+use super::{move_money, release};
 use crate::context::{Cx, Tx};
+
 use crate::domain::{inventory, payments};
-use crate::kernel::ids::CheckoutId;
-use crate::kernel::{Code, Result};
+use crate::kernel::ids::{CheckoutId, PaymentId};
+use crate::kernel::{Document, Error, Result};
 use crate::ports::payment::{Outcome, PaymentProviders};
 
 /// Gives back the stock of checkouts that have run out, each in a transaction of its own.
@@ -30,54 +34,119 @@ fn end(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
         return Ok(());
     }
     checkouts::set_status(tx, id, CheckoutStatus::Expired)?;
+    if checkout.remote {
+        // What the provider still has open is closed there.
+        release::enqueue(tx, checkout.payment_id);
+    }
     inventory::release(tx, checkout.cart_id.uuid())
 }
 
 /// Asks providers about payments of which nobody knows, and writes what became of them.
 pub async fn reconcile(cx: Cx) -> Result<()> {
-    for (_, id) in cx.read(payments::due).await? {
-        if let Err(error) = look_up(&cx, id).await {
-            tracing::warn!(checkout = %id, %error, "a payment could not be reconciled");
+    for (payment, _) in cx.read(payments::due).await? {
+        if let Err(error) = look_up(&cx, payment).await {
+            tracing::warn!(%payment, %error, "a payment could not be reconciled");
         }
+    }
+    move_money::reconcile(&cx).await
+}
+
+/// Reads a payment at its provider, and takes up what that says.
+async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
+    let found = cx
+        .read(move |tx| {
+            let Some((payment, _)) = payments::find(tx, id)? else {
+                return Ok(None);
+            };
+            let checkout = checkouts::find(tx, payment.checkout_id)?;
+            Ok(checkout.map(|checkout| checkout.ask(&payment)))
+        })
+        .await?;
+    let Some(request) = found else { return Ok(()) };
+    let provider = cx.read(move |tx| provider_of(tx, id)).await?;
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let outcome = providers
+        .get(&provider, "/provider")?
+        .look_up(&request)
+        .await;
+    if outcome == Outcome::Unknown {
+        return cx
+            .write(move |tx| payments::check_later(tx, id, Some(move_money::ASK_AFTER)))
+            .await;
+    }
+    match cx
+        .write(move |tx| take_up(tx, id, &outcome).map(drop))
+        .await
+    {
+        Ok(()) => Ok(()),
+        // The money is there and the goods are gone, or it is not what was due: let it go and say so.
+        Err(error) => {
+            let code = error.code;
+            let error = release::give_up(cx, id, error).await;
+            if error.code == code && release::gives_up_on(code) {
+                return Ok(());
+            }
+            Err(error)
+        }
+    }
+}
+
+fn provider_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<String> {
+    let found = payments::find(tx, id)?;
+    found
+        .map(|(payment, _)| payment.provider)
+        .ok_or_else(|| Error::not_found("payment"))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Notice {
+    provider: String,
+    id: String,
+}
+
+/// The job that follows a webhook: reads the object it is about at its provider. A payment that is not known (yet) fails the
+/// job, which is tried again and set aside in the end.
+pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
+    let Notice { provider, id } =
+        serde_json::from_value(payload.0.into()).map_err(Error::internal)?;
+    let found = cx
+        .read(move |tx| {
+            let Some(notice) = payments::waiting(tx, &provider, &id)? else {
+                return Ok(None);
+            };
+            let payment = match (&notice.payment, &notice.reference) {
+                (Some(payment), _) => payments::find(tx, *payment)?.map(|(row, _)| row.id),
+                (None, Some(reference)) => payments::by_reference(tx, &notice.provider, reference)?,
+                (None, None) => return Ok(Some((notice, None))),
+            };
+            match payment {
+                Some(payment) => Ok(Some((notice, Some(payment)))),
+                None => Err(Error::not_found("payment that the webhook is about")),
+            }
+        })
+        .await?;
+    let Some((notice, payment)) = found else {
+        return Ok(());
+    };
+    if let Some(payment) = payment {
+        look_up(&cx, payment).await?;
+    }
+    cx.write(move |tx| payments::processed(tx, &notice)).await
+}
+
+/// Keeps a webhook and the job that follows it; one that is known already does nothing.
+pub fn receive(
+    tx: &mut Tx<'_>,
+    provider: &str,
+    notice: &crate::ports::payment::Notice,
+) -> Result<()> {
+    if payments::receive(tx, provider, notice)? {
+        let payload = serde_json::json!({ "provider": provider, "id": notice.id });
+        tx.enqueue(NOTICE, &payload, std::time::Duration::ZERO);
     }
     Ok(())
 }
 
-async fn look_up(cx: &Cx, id: CheckoutId) -> Result<()> {
-    let Some(checkout) = cx.read(move |tx| checkouts::find(tx, id)).await? else {
-        return Ok(());
-    };
-    let providers = cx.app.part::<PaymentProviders>()?;
-    let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
-    let outcome = provider.look_up(&checkout.authorize()).await;
-    let result = cx
-        .write(move |tx| {
-            let Some(checkout) = checkouts::lock(tx, id)? else {
-                return Ok(());
-            };
-            match checkout.status {
-                CheckoutStatus::Paying => finish(tx, &checkout, &outcome).map(drop),
-                // Settled by whoever was faster: nothing is left to ask.
-                _ => payments::check_later(tx, checkout.payment_id, None),
-            }
-        })
-        .await;
-    match result {
-        // The money is there and the goods are gone: let the money go and say so.
-        Err(error) if error.code == Code::InsufficientStock => {
-            cx.write(move |tx| void(tx, id)).await
-        }
-        other => other,
-    }
-}
-
-fn void(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
-    let Some(checkout) = checkouts::lock(tx, id)? else {
-        return Ok(());
-    };
-    let outcome = Outcome::Declined {
-        reference: checkout.payment_id.to_string(),
-        reason: "out_of_stock".into(),
-    };
-    finish(tx, &checkout, &outcome).map(drop)
-}
+/// The kind of the job that follows a webhook.
+pub const NOTICE: &str = "payments.notice";

@@ -1,19 +1,21 @@
 //! From a cart to a checkout: the quote is frozen, the stock held, the payment recorded.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::checkouts::{self, Checkout, CheckoutRow, CheckoutStatus, Chosen};
-use crate::context::Tx;
+use super::release;
+use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartStatus, ProblemCode, Quote};
-use crate::domain::channels::Channels;
+use crate::domain::channels::{CapturePolicy, Channels};
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, FieldError, Result};
-use crate::operation::Mutation;
-use crate::ports::payment::{PaymentProviders, Reach};
+use crate::operation::{Answer, Flow};
+use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
 
 input! {
     /// Starts a checkout.
@@ -29,8 +31,55 @@ input! {
     }
 }
 
-impl Mutation for StartCheckout {
-    fn run(&self, tx: &mut Tx<'_>) -> Result<Checkout> {
+impl Flow for StartCheckout {
+    async fn run(self, cx: &Cx) -> Result<Answer<Checkout>> {
+        let opened = cx.settle_or(move |tx| self.freeze(tx)).await?;
+        let (payment, request) = match opened {
+            ControlFlow::Break(answer) => return Ok(answer),
+            ControlFlow::Continue(asked) => asked,
+        };
+        let name = payment.provider.clone();
+        let providers = cx.app.part::<PaymentProviders>()?;
+        let outcome = providers
+            .get(&name, "/payment/provider")?
+            .authorize(&request)
+            .await;
+        cx.settle(move |tx| session_opened(tx, payment.id, &outcome))
+            .await
+    }
+}
+
+/// Writes what the client needs to confirm a payment. Where the provider did not answer, there is nothing to confirm with
+/// yet; started again, the checkout asks anew.
+fn session_opened(tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome) -> Result<Checkout> {
+    let checkout = payments::checkout_of(tx, id)?;
+    let row = checkouts::lock(tx, checkout)?.ok_or_else(|| Error::not_found("checkout"))?;
+    let (mut payment, events) = payments::lock(tx, id)?;
+    let mut standing = Standing::of(&events);
+    match outcome {
+        Outcome::Known(report) => {
+            let providers = tx.app().part::<PaymentProviders>()?;
+            let abilities = providers
+                .get(&payment.provider, "/payment/provider")?
+                .abilities();
+            standing = payments::absorb(tx, &mut payment, &events, abilities, report)?;
+        }
+        Outcome::Refused { reason } => {
+            let detail = format!("The provider cannot open a payment: {reason}.");
+            return Err(Error::field(
+                Code::PaymentDeclined,
+                "/payment",
+                "declined",
+                detail,
+            ));
+        }
+        Outcome::Unknown => {}
+    }
+    Ok(row.into_checkout(standing.into_payment(payment)))
+}
+
+impl StartCheckout {
+    fn freeze(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<Checkout, (PaymentRow, Authorize)>> {
         let cart = carts::lock(tx, self.cart_id)?;
         if cart.status != CartStatus::Open {
             return Err(Error::new(
@@ -44,7 +93,9 @@ impl Mutation for StartCheckout {
         {
             return Err(Error::version_conflict(cart.version));
         }
-        let (chosen, remote) = self.choose(tx)?;
+        let channel = Channels::get(tx, cart.channel_id)?;
+        let (chosen, remote, opens) =
+            self.choose(tx, channel.capture == CapturePolicy::Placement)?;
         let lines = carts::lines_of(tx, cart.id)?;
         let (quote, _) = carts::quote_of(tx, &cart, &lines)?;
         refuse_problems(&quote)?;
@@ -60,10 +111,13 @@ impl Mutation for StartCheckout {
                 message,
             ));
         }
-        if checkouts::replace(tx, cart.id)? {
+        if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
+            if replaced.remote {
+                // What the provider still has open is closed there.
+                release::enqueue(tx, replaced.payment_id);
+            }
         }
-        let channel = Channels::get(tx, cart.channel_id)?;
         let expires_at = tx
             .now
             .plus(Duration::from_mins(channel.hold_minutes.unsigned_abs()));
@@ -79,6 +133,10 @@ impl Mutation for StartCheckout {
             amount: quote.total,
             next_check_at: None,
             created_at: tx.now,
+            reference: None,
+            session: None,
+            facts: None,
+            expires_at: None,
         };
         payments::insert(tx, &payment)?;
         let row = CheckoutRow {
@@ -96,13 +154,16 @@ impl Mutation for StartCheckout {
             created_at: tx.now,
         };
         checkouts::insert(tx, &row)?;
-        Ok(row.into_checkout(Standing::of(&[]).into_payment(payment)))
+        if opens {
+            let request = row.ask(&payment);
+            return Ok(ControlFlow::Continue((payment, request)));
+        }
+        let payment = Standing::of(&[]).into_payment(payment);
+        Ok(ControlFlow::Break(row.into_checkout(payment)))
     }
-}
 
-impl StartCheckout {
-    /// The provider and method, and whether the provider is far away.
-    fn choose(&self, tx: &Tx<'_>) -> Result<(Chosen, bool)> {
+    /// The provider and method, whether the provider is far away, and whether it opens a session now.
+    fn choose(&self, tx: &Tx<'_>, capture: bool) -> Result<(Chosen, bool, bool)> {
         let providers = tx.app().part::<PaymentProviders>()?;
         let provider = providers.get(&self.payment.provider, "/payment/provider")?;
         let methods = provider.methods();
@@ -130,13 +191,27 @@ impl StartCheckout {
                 "too_long",
                 "At most 500 bytes.",
             )
+            .that(
+                self.payment.return_url.as_ref().is_none_or(|url| {
+                    url.starts_with("https://")
+                        && url.len() <= 2_000
+                        && !url.contains(char::is_whitespace)
+                }),
+                "/payment/returnUrl",
+                "invalid_url",
+                "An https address of at most 2000 bytes.",
+            )
             .done()?;
         let chosen = Chosen {
             provider: provider.name().to_owned(),
             method: method.to_owned(),
             token: self.payment.token.clone(),
+            return_url: self.payment.return_url.clone(),
+            capture,
         };
-        Ok((chosen, matches!(provider.reach(), Reach::Remote)))
+        let remote = matches!(provider.reach(), Reach::Remote);
+        let opens = remote && provider.abilities().opens && self.payment.token.is_none();
+        Ok((chosen, remote, opens))
     }
 }
 

@@ -64,7 +64,7 @@ pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Resu
             quantity = left(line);
         }
         if quantity > 0 {
-            let amount = share_of(line.total, line.quantity, line.quantity_cancelled, quantity)?;
+            let amount = share_of(line.total, line.quantity, gone(line), quantity)?;
             shares.push(Share {
                 line_id: line.id,
                 quantity,
@@ -76,7 +76,12 @@ pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Resu
 }
 
 fn left(line: &OrderLineRow) -> i64 {
-    line.quantity - line.quantity_cancelled
+    line.quantity - gone(line)
+}
+
+/// Units whose money went back.
+fn gone(line: &OrderLineRow) -> i64 {
+    line.quantity_cancelled + line.quantity_refunded
 }
 
 #[cfg(test)]
@@ -112,6 +117,7 @@ mod tests {
             tax,
             total: net + tax,
             quantity_cancelled: 0,
+            quantity_refunded: 0,
         }
     }
 

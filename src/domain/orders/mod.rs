@@ -17,13 +17,13 @@ mod queries;
 
 pub use cancellation::{CancelOrderLine, Share, shares};
 pub use model::{
-    Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, OrderTotals,
-    ShippingChoice,
+    Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderPaymentStatus, OrderRow,
+    OrderStatus, OrderTotals, ShippingChoice,
 };
 pub use numbering::scattered;
 pub use queries::{
-    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, insert,
-    insert_allocations, insert_lines, lines_of, lock, note, payment_of, take_back,
+    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, id_for_checkout,
+    insert, insert_allocations, insert_lines, lines_of, lock, note, take_back,
 };
 
 use crate::auth::{Access, Scope};
@@ -55,7 +55,8 @@ crate::output! {
         /// Its id; null for the placement, which the order itself tells.
         #[schema(required = true)]
         id: Option<OrderEventId>,
-        /// What happened: `placed`, `lines_cancelled`, `cancelled`.
+        /// What happened: `placed`, `lines_cancelled`, `cancelled`, `payment_captured`, `capture_failed`, `payment_voided`,
+        /// `void_failed`, `payment_refunded`, `refund_failed`, `payment_recorded`, `refund_due`.
         kind: String,
         /// What there is to know about it.
         data: Document,

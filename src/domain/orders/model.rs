@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 
 use crate::domain::carts::{Address, LineTax, OrderSource};
-use crate::domain::payments::Payment;
+use crate::domain::payments::{Payment, PaymentStatus};
 use crate::kernel::ids::{
     CartId, ChannelId, CheckoutId, OrderId, OrderLineId, ShippingMethodId, VariantId,
 };
@@ -37,6 +37,56 @@ choice! {
         Goods = "goods",
         /// Delivery.
         Shipping = "shipping",
+    }
+}
+
+choice! {
+    /// How far an order is paid; it follows from its payments.
+    OrderPaymentStatus {
+        /// Nothing is reserved and nothing has come.
+        Pending = "pending",
+        /// The money will come by itself.
+        Awaited = "awaited",
+        /// The money is reserved.
+        Authorized = "authorized",
+        /// A part has come.
+        PartiallyPaid = "partially_paid",
+        /// All has come.
+        Paid = "paid",
+        /// A part of what had come went back.
+        PartiallyRefunded = "partially_refunded",
+        /// All that had come went back.
+        Refunded = "refunded",
+        /// It was let go before it came.
+        Cancelled = "cancelled",
+    }
+}
+
+impl OrderPaymentStatus {
+    /// Follows from what is due, in minor units, and the payments.
+    fn of(due: i64, payments: &[Payment]) -> Self {
+        let sum =
+            |part: fn(&Payment) -> Money| payments.iter().map(|p| part(p).amount).sum::<i64>();
+        let captured = sum(|p| p.captured);
+        let back = sum(|p| p.refunded) + sum(|p| p.charged_back);
+        let has = |status| payments.iter().any(|p| p.status == status);
+        if captured > 0 && back >= captured {
+            Self::Refunded
+        } else if captured > 0 && back > 0 {
+            Self::PartiallyRefunded
+        } else if captured > 0 && captured >= due {
+            Self::Paid
+        } else if captured > 0 {
+            Self::PartiallyPaid
+        } else if has(PaymentStatus::Authorized) {
+            Self::Authorized
+        } else if has(PaymentStatus::Awaited) {
+            Self::Awaited
+        } else if has(PaymentStatus::Cancelled) {
+            Self::Cancelled
+        } else {
+            Self::Pending
+        }
     }
 }
 
@@ -108,6 +158,7 @@ pub struct OrderLineRow {
     pub tax: i64,
     pub total: i64,
     pub quantity_cancelled: i64,
+    pub quantity_refunded: i64,
 }
 
 output! {
@@ -156,9 +207,10 @@ output! {
         lines: Vec<OrderLine>,
         /// What it cost; sums of its lines.
         totals: OrderTotals,
-        /// How it is paid.
-        #[schema(required = true)]
-        payment: Option<Payment>,
+        /// How far it is paid.
+        payment_status: OrderPaymentStatus,
+        /// How it is paid, in the order in which that began.
+        payments: Vec<Payment>,
         /// What may be done with it next.
         allowed_actions: Vec<OrderAction>,
         /// Free data of the shop's own.
@@ -231,7 +283,7 @@ impl Output for Order {
 
 impl Order {
     /// The order as clients see it.
-    pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payment: Option<Payment>) -> Self {
+    pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payments: Vec<Payment>) -> Self {
         let currency = row.currency;
         let money = |amount| Money { amount, currency };
         let lines: Vec<OrderLine> = lines
@@ -281,7 +333,11 @@ impl Order {
                 cancelled: money(row.cancelled_total),
             },
             lines,
-            payment,
+            payment_status: OrderPaymentStatus::of(
+                row.grand_total - row.cancelled_total,
+                &payments,
+            ),
+            payments,
             allowed_actions,
             metadata: row.metadata.0,
             version: row.version,

@@ -10,7 +10,7 @@ use crate::domain::inventory::Pick;
 use crate::domain::payments;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{
-    CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, PaymentId, VariantId,
+    CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, VariantId,
 };
 use crate::kernel::page::PageRequest;
 use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
@@ -54,8 +54,8 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
         .into_iter()
         .map(|row| {
             let own = lines.remove(&row.id).unwrap_or_default();
-            let payment = found.remove(&row.checkout_id);
-            Order::new(row, own, payment)
+            let payments = found.remove(&row.checkout_id).unwrap_or_default();
+            Order::new(row, own, payments)
         })
         .collect())
 }
@@ -147,10 +147,11 @@ fn lines_of_many(
         BigInt,
         BigInt,
         BigInt,
+        BigInt,
     );
     let rows = tx.conn.rows::<Row, OrderLineRow>(
         "SELECT l.id, l.order_id, l.position, l.kind, l.variant_id, l.sku, l.title, l.quantity, l.unit_price, l.subtotal,
-                l.discount, l.net, l.taxes, l.tax, l.total, l.quantity_cancelled
+                l.discount, l.net, l.taxes, l.tax, l.total, l.quantity_cancelled, l.quantity_refunded
          FROM ? AS x JOIN order_lines l ON l.order_id = x.id ORDER BY l.order_id, l.position",
         params![Batch::ids(ids.iter().map(|id| id.uuid()))],
     )?;
@@ -466,10 +467,10 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
     Ok(OrderTimeline { entries })
 }
 
-/// Of a checkout's payments, the one its order was placed with.
-pub fn payment_of(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Option<PaymentId>> {
-    let rows = tx.conn.rows::<Id, PaymentId>(
-        "SELECT payment_id FROM checkouts WHERE id = ?",
+/// The order that a checkout became.
+pub fn id_for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Option<OrderId>> {
+    let rows = tx.conn.rows::<Id, OrderId>(
+        "SELECT id FROM orders WHERE checkout_id = ?",
         params![checkout],
     )?;
     Ok(rows.into_iter().next())

@@ -1,8 +1,11 @@
 use diesel::prelude::*;
 
-use crate::kernel::ids::{CheckoutId, PaymentId};
-use crate::kernel::{Currency, Money, Timestamp};
-use crate::schema::payments;
+use crate::kernel::ids::{CheckoutId, PaymentAttemptId, PaymentEventId, PaymentId};
+use crate::kernel::money::Minor;
+use crate::kernel::{Currency, Document, Json, Money, Timestamp};
+use crate::operation::Output;
+use crate::ports::payment::Authorize;
+use crate::schema::{payment_attempts, payments};
 use crate::{choice, input, output};
 
 choice! {
@@ -18,12 +21,32 @@ choice! {
         ActionRequired = "action_required",
         /// The money will come by itself.
         Awaited = "awaited",
+        /// The provider was asked to take the money.
+        ChargeRequest = "charge_request",
         /// The money is here.
         ChargeSuccess = "charge_success",
+        /// The money was not taken.
+        ChargeFailure = "charge_failure",
+        /// The provider was asked to let reserved money go.
+        CancelRequest = "cancel_request",
         /// Reserved or awaited money was let go.
         CancelSuccess = "cancel_success",
+        /// Reserved money was not let go.
+        CancelFailure = "cancel_failure",
+        /// The provider was asked to send money back.
+        RefundRequest = "refund_request",
         /// Money went back.
         RefundSuccess = "refund_success",
+        /// The money did not go back.
+        RefundFailure = "refund_failure",
+        /// A refund did not arrive, and the money is here again.
+        RefundReverse = "refund_reverse",
+        /// The shopper's bank took the money back.
+        Chargeback = "chargeback",
+        /// A chargeback was won, and the money is here again.
+        ChargebackReverse = "chargeback_reverse",
+        /// Something to know, without money.
+        Info = "info",
     }
 }
 
@@ -31,18 +54,46 @@ choice! {
     /// Where a payment stands.
     PaymentStatus {
         /// Nothing has happened yet, or nobody knows.
-        Open = "open",
+        Pending = "pending",
         /// The shopper must act.
-        ActionRequired = "action_required",
+        RequiresAction = "requires_action",
         /// The money will come by itself.
         Awaited = "awaited",
         /// The money is reserved.
         Authorized = "authorized",
         /// The money is here.
-        Charged = "charged",
-        /// All of it was let go or went back.
-        Returned = "returned",
+        Captured = "captured",
+        /// All that was here went back.
+        Refunded = "refunded",
         /// The provider said no.
+        Failed = "failed",
+        /// It was let go before it was captured.
+        Cancelled = "cancelled",
+        /// It was not captured in time, and the provider let it go.
+        Expired = "expired",
+    }
+}
+
+choice! {
+    /// What a provider is asked for after the authorisation.
+    PaymentAttemptKind {
+        /// To take reserved money.
+        Capture = "capture",
+        /// To let reserved money go.
+        Void = "void",
+        /// To send money back.
+        Refund = "refund",
+    }
+}
+
+choice! {
+    /// Where an attempt stands.
+    PaymentAttemptStatus {
+        /// The provider was or will be asked, and nobody knows yet. It counts as done until that is known.
+        Pending = "pending",
+        /// The money has moved.
+        Succeeded = "succeeded",
+        /// No money has moved.
         Failed = "failed",
     }
 }
@@ -52,7 +103,7 @@ choice! {
 #[diesel(table_name = payments)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct PaymentRow {
-    /// Its id, and the key its provider knows it by.
+    /// Its id, from which the keys follow that its provider knows its requests by.
     pub id: PaymentId,
     /// The checkout it is for.
     pub checkout_id: CheckoutId,
@@ -70,15 +121,81 @@ pub struct PaymentRow {
     pub next_check_at: Option<Timestamp>,
     /// When it was recorded.
     pub created_at: Timestamp,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+    /// What the client needs to confirm it.
+    pub session: Option<Json<Session>>,
+    /// Facts about the instrument and the provider's view of the risk.
+    pub facts: Option<Json<Document>>,
+    /// Until when reserved money must be captured.
+    pub expires_at: Option<Timestamp>,
 }
 
-/// An event as the database has it.
-#[derive(Clone, Debug, Queryable)]
+/// What the client needs to confirm a payment with its provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Session {
+    /// For the provider's own client library.
+    pub client_secret: Option<String>,
+    /// A page where the shopper must act.
+    pub action_url: Option<String>,
+}
+
+impl PaymentRow {
+    /// How much it is.
+    pub fn money(&self) -> Money {
+        self.of(self.amount)
+    }
+
+    /// So much in its currency.
+    pub fn of(&self, amount: i64) -> Money {
+        Money {
+            amount,
+            currency: self.currency,
+        }
+    }
+
+    /// What its provider is asked for.
+    pub fn authorize(&self, capture: bool) -> Authorize {
+        Authorize {
+            payment: self.id,
+            amount: self.money(),
+            method: self.method.clone(),
+            token: self.token.clone(),
+            reference: self.reference.clone(),
+            capture,
+            return_url: None,
+            email: None,
+        }
+    }
+}
+
+/// An event, as amounts follow from it.
+#[derive(Clone, Copy, Debug, Queryable)]
 pub struct PaymentEvent {
     /// What happened.
     pub kind: PaymentEventKind,
     /// Minor units.
     pub amount: i64,
+}
+
+/// An attempt as the database has it.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = payment_attempts)]
+#[diesel(treat_none_as_default_value = false)]
+#[allow(missing_docs)]
+pub struct AttemptRow {
+    pub id: PaymentAttemptId,
+    pub payment_id: PaymentId,
+    pub kind: PaymentAttemptKind,
+    pub amount: i64,
+    pub last: bool,
+    pub status: PaymentAttemptStatus,
+    pub reason: Option<String>,
+    pub failure: Option<String>,
+    pub next_check_at: Option<Timestamp>,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
 }
 
 output! {
@@ -94,25 +211,112 @@ output! {
         status: PaymentStatus,
         /// What was asked for.
         amount: Money,
-        /// What is reserved or awaited and not yet charged.
+        /// What is reserved or awaited and not yet captured.
         outstanding: Money,
-        /// What is here.
-        charged: Money,
+        /// What is here, and may have gone back since.
+        captured: Money,
         /// What went back.
         refunded: Money,
+        /// What the shopper's bank took back.
+        charged_back: Money,
+        /// What the provider calls it; null until it is known.
+        #[schema(required = true)]
+        reference: Option<String>,
+        /// With which the client confirms it through the provider's own library; null when there is nothing to confirm.
+        #[schema(required = true)]
+        client_secret: Option<String>,
+        /// Where the shopper must act; null when there is nothing to do.
+        #[schema(required = true)]
+        action_url: Option<String>,
+        /// Until when reserved money must be captured; null when it is not reserved or the provider does not say.
+        #[schema(required = true)]
+        expires_at: Option<Timestamp>,
         /// When it was recorded.
         created_at: Timestamp,
     }
+    /// A payment with everything that happened to it.
+    PaymentDetails {
+        /// The payment.
+        payment: Payment,
+        /// The checkout it is for.
+        checkout_id: CheckoutId,
+        /// What is known of the instrument and the risk: `card_brand`, `card_last4`, `card_fingerprint`, `risk_level`.
+        facts: Document,
+        /// What happened, in the order in which it became known.
+        events: Vec<PaymentEventEntry>,
+        /// What its provider was asked for after the authorisation, oldest first.
+        attempts: Vec<PaymentAttempt>,
+    }
+    /// Something that happened to a payment.
+    PaymentEventEntry {
+        /// Its id.
+        id: PaymentEventId,
+        /// What happened.
+        kind: PaymentEventKind,
+        /// How much it is about.
+        amount: Money,
+        /// What the provider calls it.
+        reference: String,
+        /// What there is to know about it.
+        data: Document,
+        /// When it became known.
+        at: Timestamp,
+    }
+    /// Something a payment's provider was asked for.
+    PaymentAttempt {
+        /// Its id.
+        id: PaymentAttemptId,
+        /// What it was asked for.
+        kind: PaymentAttemptKind,
+        /// How much.
+        amount: Money,
+        /// Where it stands.
+        status: PaymentAttemptStatus,
+        /// Why it was asked for.
+        #[schema(required = true)]
+        reason: Option<String>,
+        /// Why it failed, for a program; null unless it did.
+        #[schema(required = true)]
+        failure: Option<String>,
+        /// When it was recorded.
+        created_at: Timestamp,
+        /// When it became known what came of it.
+        #[schema(required = true)]
+        finished_at: Option<Timestamp>,
+    }
+    /// What is in an account of the ledger.
+    AccountBalance {
+        /// The account: a provider, `customer`, `disputes`.
+        account: String,
+        /// The currency.
+        currency: crate::kernel::Currency,
+        /// Debits less credits of what was posted, in minor units. All accounts of a currency sum to zero.
+        balance: Minor,
+        /// The same of what is reserved or awaited.
+        pending: Minor,
+    }
+    /// Where the money is.
+    LedgerBalances {
+        /// One entry an account and currency, by name.
+        accounts: Vec<AccountBalance>,
+    }
 }
+
+impl Output for Payment {}
+impl Output for PaymentDetails {}
+impl Output for LedgerBalances {}
 
 input! {
     /// How an order is paid.
     NewPayment {
-        /// The provider: `manual`, or `test` where it is switched on.
+        /// The provider: `manual`, `stripe`, `paypal` where they are configured, or `test` where it is switched on.
         provider: String,
         /// Which of the provider's methods; its first when left out.
         method: Option<String>,
-        /// What the client got from the provider for this payment.
+        /// What the client got from the provider for this payment. Left out where the client confirms the payment with the
+        /// provider, with the `clientSecret` or at the `actionUrl` of the checkout's payment.
         token: Option<String>,
+        /// Where the provider sends the shopper back to after an action: an https address.
+        return_url: Option<String>,
     }
 }

@@ -1,24 +1,25 @@
 //! Where a payment stands: one pure function of its events.
 
 use super::model::{Payment, PaymentEvent, PaymentEventKind as Kind, PaymentRow, PaymentStatus};
-use crate::kernel::Money;
 
 /// Amounts and status of a payment, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Where it stands.
     pub status: PaymentStatus,
-    /// Reserved or awaited, neither charged nor let go.
+    /// Reserved or awaited, neither captured nor let go.
     pub outstanding: i64,
-    /// Charged.
-    pub charged: i64,
+    /// Captured.
+    pub captured: i64,
     /// Refunded.
     pub refunded: i64,
+    /// Charged back.
+    pub charged_back: i64,
 }
 
 impl Standing {
-    /// Follows from the events, in the order in which they became known. Late and repeated news changes nothing that is
-    /// certain: what is reserved stays so when a failure is told afterwards.
+    /// Follows from the events, in whatever order they became known. Late and repeated news changes nothing that is certain:
+    /// what is reserved stays so when a failure is told afterwards.
     pub fn of(events: &[PaymentEvent]) -> Self {
         let sum = |kind| {
             events
@@ -29,47 +30,64 @@ impl Standing {
         };
         let has = |kind| events.iter().any(|e| e.kind == kind);
         let promised = sum(Kind::AuthorizationSuccess).max(sum(Kind::Awaited));
-        let (charged, refunded) = (sum(Kind::ChargeSuccess), sum(Kind::RefundSuccess));
+        let captured = sum(Kind::ChargeSuccess);
+        let refunded = (sum(Kind::RefundSuccess) - sum(Kind::RefundReverse)).max(0);
+        let charged_back = (sum(Kind::Chargeback) - sum(Kind::ChargebackReverse)).max(0);
         let gone = sum(Kind::CancelSuccess);
-        let outstanding = (promised - charged - gone).max(0);
-        let promised_or_paid =
-            promised > 0 || has(Kind::AuthorizationSuccess) || has(Kind::Awaited) || charged > 0;
-        let status = if charged > refunded {
-            PaymentStatus::Charged
-        } else if promised_or_paid && outstanding == 0 && gone + refunded > 0 {
-            PaymentStatus::Returned
+        let outstanding = (promised - captured - gone).max(0);
+        let is_promised = has(Kind::AuthorizationSuccess) || has(Kind::Awaited);
+        let status = if captured > 0 {
+            if captured > refunded + charged_back {
+                PaymentStatus::Captured
+            } else {
+                PaymentStatus::Refunded
+            }
+        } else if gone > 0 && outstanding == 0 {
+            PaymentStatus::Cancelled
         } else if has(Kind::AuthorizationSuccess) {
             PaymentStatus::Authorized
-        } else if has(Kind::Awaited) {
+        } else if is_promised {
             PaymentStatus::Awaited
         } else if has(Kind::AuthorizationFailure) {
             PaymentStatus::Failed
         } else if has(Kind::ActionRequired) {
-            PaymentStatus::ActionRequired
+            PaymentStatus::RequiresAction
         } else {
-            PaymentStatus::Open
+            PaymentStatus::Pending
         };
         Self {
             status,
             outstanding,
-            charged,
+            captured,
             refunded,
+            charged_back,
         }
+    }
+
+    /// What is here and has not gone back.
+    pub fn kept(&self) -> i64 {
+        (self.captured - self.refunded - self.charged_back).max(0)
     }
 
     /// The payment as clients see it.
     pub fn into_payment(self, row: PaymentRow) -> Payment {
-        let money = |amount| Money {
-            amount,
-            currency: row.currency,
-        };
+        let to_be_confirmed = matches!(
+            self.status,
+            PaymentStatus::Pending | PaymentStatus::RequiresAction
+        );
+        let session = row.session.clone().unwrap_or_default().0;
         Payment {
             id: row.id,
             status: self.status,
-            amount: money(row.amount),
-            outstanding: money(self.outstanding),
-            charged: money(self.charged),
-            refunded: money(self.refunded),
+            amount: row.money(),
+            outstanding: row.of(self.outstanding),
+            captured: row.of(self.captured),
+            refunded: row.of(self.refunded),
+            charged_back: row.of(self.charged_back),
+            client_secret: session.client_secret.filter(|_| to_be_confirmed),
+            action_url: session.action_url.filter(|_| to_be_confirmed),
+            expires_at: row.expires_at.filter(|_| self.outstanding > 0),
+            reference: row.reference,
             created_at: row.created_at,
             provider: row.provider,
             method: row.method,
@@ -80,6 +98,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use PaymentStatus as S;
 
     fn standing(events: &[(Kind, i64)]) -> (PaymentStatus, i64, i64, i64) {
         let events: Vec<PaymentEvent> = events
@@ -87,49 +106,48 @@ mod tests {
             .map(|&(kind, amount)| PaymentEvent { kind, amount })
             .collect();
         let s = Standing::of(&events);
-        (s.status, s.outstanding, s.charged, s.refunded)
+        (s.status, s.outstanding, s.captured, s.kept())
     }
 
     #[test]
     fn a_payment_s_life() {
-        use PaymentStatus as S;
-        assert_eq!(standing(&[]), (S::Open, 0, 0, 0));
-        assert_eq!(
-            standing(&[(Kind::AuthorizationRequest, 500)]),
-            (S::Open, 0, 0, 0)
-        );
-        assert_eq!(
-            standing(&[(Kind::ActionRequired, 500)]),
-            (S::ActionRequired, 0, 0, 0)
-        );
-        assert_eq!(
-            standing(&[(Kind::AuthorizationFailure, 500)]),
-            (S::Failed, 0, 0, 0)
-        );
-        assert_eq!(
-            standing(&[(Kind::AuthorizationSuccess, 500)]),
-            (S::Authorized, 500, 0, 0)
-        );
-        assert_eq!(standing(&[(Kind::Awaited, 500)]), (S::Awaited, 500, 0, 0));
-        let charged = [
-            (Kind::AuthorizationSuccess, 500),
-            (Kind::ChargeSuccess, 300),
+        let life: &[(&[(Kind, i64)], _)] = &[
+            (&[], (S::Pending, 0, 0, 0)),
+            (&[(Kind::AuthorizationRequest, 500)], (S::Pending, 0, 0, 0)),
+            (&[(Kind::ActionRequired, 500)], (S::RequiresAction, 0, 0, 0)),
+            (&[(Kind::AuthorizationFailure, 500)], (S::Failed, 0, 0, 0)),
+            (
+                &[(Kind::AuthorizationSuccess, 500)],
+                (S::Authorized, 500, 0, 0),
+            ),
+            (&[(Kind::Awaited, 500)], (S::Awaited, 500, 0, 0)),
+            (
+                &[
+                    (Kind::AuthorizationSuccess, 500),
+                    (Kind::ChargeSuccess, 300),
+                ],
+                (S::Captured, 200, 300, 300),
+            ),
+            (
+                &[(Kind::Awaited, 500), (Kind::CancelSuccess, 200)],
+                (S::Awaited, 300, 0, 0),
+            ),
+            (
+                &[(Kind::Awaited, 500), (Kind::CancelSuccess, 500)],
+                (S::Cancelled, 0, 0, 0),
+            ),
+            (
+                &[
+                    (Kind::AuthorizationSuccess, 500),
+                    (Kind::ChargeSuccess, 500),
+                    (Kind::RefundSuccess, 500),
+                ],
+                (S::Refunded, 0, 500, 0),
+            ),
         ];
-        assert_eq!(standing(&charged), (S::Charged, 200, 300, 0));
-        assert_eq!(
-            standing(&[(Kind::Awaited, 500), (Kind::CancelSuccess, 200)]),
-            (S::Awaited, 300, 0, 0)
-        );
-        assert_eq!(
-            standing(&[(Kind::Awaited, 500), (Kind::CancelSuccess, 500)]),
-            (S::Returned, 0, 0, 0)
-        );
-        let back = [
-            (Kind::AuthorizationSuccess, 500),
-            (Kind::ChargeSuccess, 500),
-            (Kind::RefundSuccess, 500),
-        ];
-        assert_eq!(standing(&back), (S::Returned, 0, 500, 500));
+        for (events, expected) in life {
+            assert_eq!(standing(events), *expected, "{events:?}");
+        }
     }
 
     #[test]
@@ -138,14 +156,32 @@ mod tests {
             (Kind::AuthorizationSuccess, 500),
             (Kind::AuthorizationFailure, 500),
         ];
-        assert_eq!(standing(&late), (PaymentStatus::Authorized, 500, 0, 0));
+        assert_eq!(standing(&late), (S::Authorized, 500, 0, 0));
+    }
+
+    #[test]
+    fn a_refund_that_came_back_and_a_dispute_that_was_won_leave_the_money_here() {
+        let paid = [
+            (Kind::AuthorizationSuccess, 500),
+            (Kind::ChargeSuccess, 500),
+        ];
+        let with = |more: &[(Kind, i64)]| standing(&[&paid[..], more].concat());
+        assert_eq!(with(&[(Kind::Chargeback, 500)]), (S::Refunded, 0, 500, 0));
+        assert_eq!(
+            with(&[(Kind::Chargeback, 500), (Kind::ChargebackReverse, 500)]),
+            (S::Captured, 0, 500, 500)
+        );
+        assert_eq!(
+            with(&[(Kind::RefundSuccess, 200), (Kind::RefundReverse, 200)]),
+            (S::Captured, 0, 500, 500)
+        );
     }
 
     #[test]
     fn a_free_order_is_authorised_for_nothing() {
         assert_eq!(
             standing(&[(Kind::AuthorizationSuccess, 0)]),
-            (PaymentStatus::Authorized, 0, 0, 0)
+            (S::Authorized, 0, 0, 0)
         );
     }
 }

@@ -16,7 +16,7 @@ both! {
             "currency": "GBP", "currencies": ["GBP", "EUR"], "countries": ["GB", "IE"],
             "pricesIncludeTax": true, "rounding": "half_up", "taxPer": "line",
             "orderNumbers": "sequential", "orderNumberPrefix": "UK-", "holdMinutes": 15,
-            "metadata": { "team": "north" }, "version": 1,
+            "metadata": { "team": "north" }, "version": 1, "capture": "manual",
         });
         for field in ["id", "createdAt", "updatedAt"] {
             expected[field] = made.json[field].clone();

@@ -88,7 +88,7 @@ both! {
             count
         };
         assert_eq!(count(1), count(20));
-        let query = "{ orders(first: 50) { nodes { number lines { product { title categories { handle } } } payment { status } } } }";
+        let query = "{ orders(first: 50) { nodes { number lines { product { title categories { handle } } } payments { status } } } }";
         let count = || shop.statements(&shop.staff(), |staff| staff.graphql(query, json!({})).ok()).1;
         store.order(&lines[..1]);
         let one = count();

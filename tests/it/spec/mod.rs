@@ -10,6 +10,7 @@ mod import;
 mod inventory;
 mod jobs;
 mod orders;
+mod payments;
 mod pricing;
 mod shipping;
 mod statements;

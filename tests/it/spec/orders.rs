@@ -75,8 +75,8 @@ both! {
         let order = store.order(&[("MUG", 2), ("CUP", 3)]);
         let after = cancel(shop, &order, &json!({ "reason": "changed their mind" })).ok();
         assert_eq!((after.text("/status"), cancelled(&after)), ("cancelled", 3_000 + 999 + 490));
-        assert_eq!(after.text("/payment/status"), "returned");
-        assert_eq!(after.at("/payment/outstanding/amount"), 0);
+        assert_eq!(after.text("/payments/0/status"), "cancelled");
+        assert_eq!(after.at("/payments/0/outstanding/amount"), 0);
         assert_eq!(after.at("/allowedActions"), &json!([]));
         assert_eq!((store.stock("MUG"), store.stock("CUP")), ((10, 0, 0), (10, 0, 0)));
         shop.unchanged(|| cancel(shop, &order, &json!({})).refused(409, "INVALID_STATE"));
@@ -106,8 +106,8 @@ both! {
         let order = store.order(&[("MUG", 5)]);
         let after = cancel(shop, &order, &units(&order, 0, 2)).ok();
         assert_eq!((after.text("/status"), cancelled(&after), after.at("/lines/0/quantityCancelled")), ("open", 3_000, &json!(2)));
-        assert_eq!(after.text("/payment/status"), "authorized");
-        assert_eq!(after.at("/payment/outstanding/amount"), 5 * 1_500 + 490 - 3_000);
+        assert_eq!(after.text("/payments/0/status"), "authorized");
+        assert_eq!(after.at("/payments/0/outstanding/amount"), 5 * 1_500 + 490 - 3_000);
         assert_eq!(store.stock("MUG"), (10, 0, 3));
         shop.check();
     }

@@ -1,0 +1,12 @@
+DROP TABLE payment_notices;
+DROP TRIGGER payment_events_post ON payment_events;
+DROP FUNCTION post_payment_event();
+DROP TABLE ledger_transfers;
+DROP TABLE payment_attempts;
+ALTER TABLE order_lines DROP COLUMN quantity_refunded;
+DROP INDEX payments_by_reference;
+ALTER TABLE payments DROP COLUMN expires_at;
+ALTER TABLE payments DROP COLUMN facts;
+ALTER TABLE payments DROP COLUMN session;
+ALTER TABLE payments DROP COLUMN reference;
+ALTER TABLE channels DROP COLUMN capture;

@@ -1,0 +1,358 @@
+//! Taking reserved money, letting it go, sending it back. What is asked for is recorded first; a provider in this process
+//! decides in the same transaction, one far away is asked after it, and whoever brings its answer ends the attempt.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::order_of;
+use crate::context::{Cx, Tx};
+use crate::domain::orders;
+use crate::domain::payments::{
+    self, AttemptRow, News, PaymentAttemptKind, PaymentAttemptStatus, PaymentDetails,
+    PaymentEventKind, PaymentRow, Standing, Wish,
+};
+use crate::input;
+use crate::kernel::ids::{OrderId, PaymentAttemptId, PaymentId};
+use crate::kernel::money::Minor;
+use crate::kernel::{Checks, Code, Error, Result, Timestamp};
+use crate::operation::{Answer, Flow, Mutation};
+use crate::ports::payment::{MovementKind, Outcome, PaymentProviders, Reach};
+
+/// After how long somebody asks a provider whose answer was lost.
+pub const ASK_AFTER: Duration = Duration::from_mins(2);
+
+input! {
+    /// Takes reserved money.
+    CapturePayment {
+        /// The payment.
+        id: PaymentId,
+        /// How much, in minor units; all that is reserved when left out.
+        amount: Option<Minor>,
+        /// Whether the rest is to be let go; where the provider captures once, it always is.
+        last: Option<bool>,
+    }
+    /// Lets reserved money go.
+    VoidPayment {
+        /// The payment.
+        id: PaymentId,
+        /// Why, for the timeline.
+        reason: Option<String>,
+    }
+    /// Sends money back.
+    RefundPayment {
+        /// The payment.
+        id: PaymentId,
+        /// How much, in minor units; all that is left of it when left out.
+        amount: Option<Minor>,
+        /// Why, for the timeline.
+        reason: Option<String>,
+    }
+    /// Records money that has come or gone by other ways than a provider's: a transfer, cash.
+    RecordManualPayment {
+        /// The order.
+        order_id: OrderId,
+        /// How much has come, in minor units; less than zero where it has gone back.
+        amount: Minor,
+        /// What the bank or the till calls it; the same is recorded once.
+        reference: String,
+        /// When it came; now when left out.
+        received_at: Option<Timestamp>,
+    }
+}
+
+impl Flow for CapturePayment {
+    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
+        let wish = move || Wish {
+            kind: PaymentAttemptKind::Capture,
+            amount: self.amount.map(|a| a.0),
+            last: self.last.unwrap_or(false),
+            reason: None,
+        };
+        shift(cx, self.id, wish).await
+    }
+}
+
+impl Flow for VoidPayment {
+    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
+        check_reason(self.reason.as_ref())?;
+        let wish = move || Wish {
+            kind: PaymentAttemptKind::Void,
+            amount: None,
+            last: true,
+            reason: self.reason.clone(),
+        };
+        shift(cx, self.id, wish).await
+    }
+}
+
+impl Flow for RefundPayment {
+    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
+        check_reason(self.reason.as_ref())?;
+        let wish = move || Wish {
+            kind: PaymentAttemptKind::Refund,
+            amount: self.amount.map(|a| a.0),
+            last: false,
+            reason: self.reason.clone(),
+        };
+        shift(cx, self.id, wish).await
+    }
+}
+
+fn check_reason(reason: Option<&String>) -> Result<()> {
+    let mut checks = Checks::new();
+    if let Some(reason) = reason {
+        checks.text("/reason", reason, 500);
+    }
+    checks.done()
+}
+
+async fn shift(
+    cx: &Cx,
+    id: PaymentId,
+    wish: impl Fn() -> Wish + Send + 'static,
+) -> Result<Answer<PaymentDetails>> {
+    let begun = cx
+        .settle_or(move |tx| {
+            let (payment, events) = payments::lock(tx, id)?;
+            let after = tx.now.plus(ASK_AFTER);
+            let attempt = begin(tx, &payment, &Standing::of(&events), wish(), after)?;
+            let attempt = payments::find_attempt(tx, attempt)?;
+            if attempt.status == PaymentAttemptStatus::Pending {
+                return Ok(ControlFlow::Continue(attempt.id));
+            }
+            refuse_failed(&attempt)?;
+            payments::details(tx, id).map(ControlFlow::Break)
+        })
+        .await?;
+    let attempt = match begun {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(attempt) => attempt,
+    };
+    let outcome = ask(cx, attempt).await?;
+    let settled = cx
+        .settle_or(move |tx| {
+            end(tx, attempt, &outcome)?;
+            let now = payments::find_attempt(tx, attempt)?;
+            Ok(match refuse_failed(&now) {
+                // What failed is recorded, and nothing is repeated to the same key.
+                Err(error) => ControlFlow::Continue(error),
+                Ok(()) => ControlFlow::Break(payments::details(tx, id)?),
+            })
+        })
+        .await?;
+    match settled {
+        ControlFlow::Break(answer) => Ok(answer),
+        ControlFlow::Continue(error) => Err(error),
+    }
+}
+
+fn refuse_failed(attempt: &AttemptRow) -> Result<()> {
+    match (&attempt.status, &attempt.failure) {
+        (PaymentAttemptStatus::Failed, failure) => {
+            let reason = failure.as_deref().unwrap_or("unknown");
+            let detail = format!("The provider refused the {}: {reason}.", attempt.kind);
+            Err(Error::field(
+                Code::PaymentDeclined,
+                "/amount",
+                "declined",
+                detail,
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Records an attempt; a provider in this process decides about it at once. The payment is locked.
+pub fn begin(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    standing: &Standing,
+    wish: Wish,
+    check_at: Timestamp,
+) -> Result<PaymentAttemptId> {
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let provider = providers.get(&payment.provider, "/provider")?.clone();
+    let attempt = payments::begin(tx, payment, standing, provider.abilities(), wish, check_at)?;
+    if let Reach::Local(local) = provider.reach() {
+        let mut request = attempt.request(payment);
+        if request.reference.is_empty() {
+            request.reference = payments::reference_of(tx, payment.id)?;
+        }
+        let outcome = local.shift(movement_of(attempt.kind), &request);
+        end(tx, attempt.id, &outcome)?;
+    }
+    Ok(attempt.id)
+}
+
+const fn movement_of(kind: PaymentAttemptKind) -> MovementKind {
+    match kind {
+        PaymentAttemptKind::Capture => MovementKind::Capture,
+        PaymentAttemptKind::Void => MovementKind::Void,
+        PaymentAttemptKind::Refund => MovementKind::Refund,
+    }
+}
+
+/// Asks the provider for what an attempt is for. The same attempt has the same key, however often it is asked.
+pub async fn ask(cx: &Cx, id: PaymentAttemptId) -> Result<Outcome> {
+    let (attempt, payment) = cx
+        .read(move |tx| {
+            let attempt = payments::find_attempt(tx, id)?;
+            let (payment, _) = payments::find(tx, attempt.payment_id)?
+                .ok_or_else(|| Error::internal("an attempt without a payment"))?;
+            Ok((attempt, payment))
+        })
+        .await?;
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(&payment.provider, "/provider")?;
+    let request = attempt.request(&payment);
+    Ok(match attempt.kind {
+        PaymentAttemptKind::Capture => provider.capture(&request).await,
+        PaymentAttemptKind::Void => provider.void(&request).await,
+        PaymentAttemptKind::Refund => provider.refund(&request).await,
+    })
+}
+
+/// Ends an attempt with what the provider says, whoever brings it. One that has ended stays as it is.
+pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, outcome: &Outcome) -> Result<()> {
+    let attempt = payments::find_attempt(tx, id)?;
+    let (mut payment, events) = payments::lock(tx, attempt.payment_id)?;
+    let attempt = payments::find_attempt(tx, id).unwrap_or(attempt);
+    if attempt.status != PaymentAttemptStatus::Pending {
+        return Ok(());
+    }
+    match outcome {
+        Outcome::Known(report) => {
+            let providers = tx.app().part::<PaymentProviders>()?;
+            let abilities = providers.get(&payment.provider, "/provider")?.abilities();
+            payments::absorb(tx, &mut payment, &events, abilities, report)?;
+            if payments::find_attempt(tx, id)?.status == PaymentAttemptStatus::Pending {
+                // The provider is at it still.
+                payments::check_at(tx, id, tx.now.plus(ASK_AFTER))?;
+            }
+        }
+        Outcome::Refused { reason } => {
+            payments::end(tx, id, Some(reason))?;
+            let kind = match attempt.kind {
+                PaymentAttemptKind::Capture => PaymentEventKind::ChargeFailure,
+                PaymentAttemptKind::Void => PaymentEventKind::CancelFailure,
+                PaymentAttemptKind::Refund => PaymentEventKind::RefundFailure,
+            };
+            let news = News::new(kind, attempt.amount, id.to_string()).with("reason", reason);
+            payments::record(tx, payment.id, &[news])?;
+        }
+        Outcome::Unknown => payments::check_at(tx, id, tx.now.plus(ASK_AFTER))?,
+    }
+    let now = payments::find_attempt(tx, id)?;
+    if now.status != PaymentAttemptStatus::Pending {
+        tell(tx, &payment, &now)?;
+    }
+    Ok(())
+}
+
+/// Writes the end of an attempt into the order's timeline, and announces it.
+fn tell(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Result<()> {
+    let well = attempt.status == PaymentAttemptStatus::Succeeded;
+    let (entry, event) = match (attempt.kind, well) {
+        (PaymentAttemptKind::Capture, true) => ("payment_captured", "payment.captured"),
+        (PaymentAttemptKind::Capture, false) => ("capture_failed", "payment.capture_failed"),
+        (PaymentAttemptKind::Void, true) => ("payment_voided", "payment.voided"),
+        (PaymentAttemptKind::Void, false) => ("void_failed", "payment.void_failed"),
+        (PaymentAttemptKind::Refund, true) => ("payment_refunded", "payment.refunded"),
+        (PaymentAttemptKind::Refund, false) => ("refund_failed", "payment.refund_failed"),
+    };
+    let order = order_of(tx, payment.checkout_id)?;
+    let facts = serde_json::json!({
+        "paymentId": payment.id, "orderId": order, "attemptId": attempt.id,
+        "amount": { "amount": attempt.amount, "currency": payment.currency },
+        "reason": attempt.reason, "failure": attempt.failure,
+    });
+    if let Some(order) = order {
+        orders::note(tx, order, entry, &facts)?;
+    }
+    tx.publish(event, payment.id.uuid(), &facts);
+    Ok(())
+}
+
+impl Mutation for RecordManualPayment {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<orders::Order> {
+        let mut checks = Checks::new();
+        checks.text("/reference", &self.reference, 200);
+        let amount = self.amount.0;
+        checks.that(
+            amount != 0 && amount.abs() <= 1_000_000_000_000,
+            "/amount",
+            "out_of_range",
+            "Not zero, and at most 10^12 minor units.",
+        );
+        checks.done()?;
+        let order = orders::lock(tx, self.order_id, None)?;
+        let (payment, standing) = manual_payment(tx, &order)?;
+        let data = |news: News| match self.received_at {
+            Some(at) => news.with("received_at", &at.to_string()),
+            None => news,
+        };
+        let news = if amount > 0 {
+            News::new(PaymentEventKind::ChargeSuccess, amount, &self.reference)
+        } else {
+            let back = -amount;
+            if back > standing.kept() {
+                let message = format!(
+                    "At most {}, what came and did not go back.",
+                    standing.kept()
+                );
+                return Err(Error::invalid("/amount", "out_of_range", message));
+            }
+            News::new(PaymentEventKind::RefundSuccess, back, &self.reference)
+        };
+        payments::record(tx, payment, &[data(news)])?;
+        let facts = serde_json::json!({
+            "paymentId": payment, "orderId": order.id, "reference": self.reference,
+            "amount": { "amount": amount, "currency": order.currency },
+        });
+        orders::note(tx, order.id, "payment_recorded", &facts)?;
+        tx.publish("payment.recorded", payment.uuid(), &facts);
+        orders::get(tx, order.id)
+    }
+}
+
+/// The payment of an order that people make; a new one where it was to be paid otherwise.
+fn manual_payment(tx: &mut Tx<'_>, order: &orders::OrderRow) -> Result<(PaymentId, Standing)> {
+    for id in payments::ids_of(tx, order.checkout_id)? {
+        let (payment, events) = payments::lock(tx, id)?;
+        if payment.provider == "manual" {
+            return Ok((id, Standing::of(&events)));
+        }
+    }
+    let payment = PaymentRow {
+        id: PaymentId::new(),
+        checkout_id: order.checkout_id,
+        provider: "manual".into(),
+        method: "bank_transfer".into(),
+        token: None,
+        currency: order.currency,
+        amount: order.grand_total - order.cancelled_total,
+        next_check_at: None,
+        created_at: tx.now,
+        reference: None,
+        session: None,
+        facts: None,
+        expires_at: None,
+    };
+    payments::insert(tx, &payment)?;
+    Ok((payment.id, Standing::of(&[])))
+}
+
+/// Asks about attempts of which nobody knows: whether the provider has done it, and if not, for it once more.
+pub async fn reconcile(cx: &Cx) -> Result<()> {
+    for id in cx.read(payments::due_attempts).await? {
+        if let Err(error) = carry_on(cx, id).await {
+            tracing::warn!(attempt = %id, %error, "an attempt could not be reconciled");
+        }
+    }
+    Ok(())
+}
+
+async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
+    let outcome = ask(cx, id).await?;
+    cx.write(move |tx| end(tx, id, &outcome)).await
+}

@@ -1,0 +1,128 @@
+//! Money that no order is for: authorised after its checkout was over, for the wrong amount, or for stock that is gone. It is
+//! let go, or sent back where it was taken already. The job that does it is written with the reason, and tried until it is
+//! done; each call carries the same key however often it is made.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::checkouts::{self, CheckoutStatus};
+use crate::context::{Cx, Tx};
+use crate::domain::payments::{self, News, PaymentEventKind, Standing};
+use crate::kernel::ids::{PaymentAttemptId, PaymentId};
+use crate::kernel::{Code, Document, Error, Result};
+use crate::ports::payment::{Move, Outcome, PaymentProviders, Reach};
+
+/// The job's kind.
+pub const JOB: &str = "payments.release";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    payment_id: PaymentId,
+}
+
+/// Has a payment released once this transaction is committed.
+pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
+    let payload = serde_json::json!({ "paymentId": payment });
+    tx.enqueue(JOB, &payload, Duration::ZERO);
+}
+
+/// Whether an order that is refused so can never be.
+pub const fn gives_up_on(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InsufficientStock | Code::PaymentMismatch | Code::VersionConflict
+    )
+}
+
+/// The order cannot be, and the money may be there: ends the checkout, has the money released, and hands the error on.
+pub async fn give_up(cx: &Cx, payment: PaymentId, error: Error) -> Error {
+    if !gives_up_on(error.code) {
+        return error;
+    }
+    let reason = error.code.as_str();
+    let done = cx
+        .write(move |tx| {
+            let id = payments::checkout_of(tx, payment)?;
+            let Some(checkout) = checkouts::lock(tx, id)? else {
+                return Ok(());
+            };
+            if checkout.status == CheckoutStatus::Ordered && checkout.payment_id == payment {
+                return Ok(());
+            }
+            let news = News::new(PaymentEventKind::Info, 0, format!("release:{reason}"));
+            payments::record(tx, payment, &[news.with("reason", reason)])?;
+            if matches!(
+                checkout.status,
+                CheckoutStatus::Open | CheckoutStatus::Paying
+            ) {
+                checkouts::set_status(tx, id, CheckoutStatus::Expired)?;
+                crate::domain::inventory::release(tx, checkout.cart_id.uuid())?;
+            }
+            payments::check_later(tx, payment, None)?;
+            enqueue(tx, payment);
+            Ok(())
+        })
+        .await;
+    match done {
+        Ok(()) => error,
+        Err(worse) => worse,
+    }
+}
+
+/// The job.
+pub async fn run(cx: Cx, payload: Document) -> Result<()> {
+    let Payload { payment_id } =
+        serde_json::from_value(payload.0.into()).map_err(Error::internal)?;
+    let found = cx.read(move |tx| payments::find(tx, payment_id)).await?;
+    let Some((payment, events)) = found else {
+        return Ok(());
+    };
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(&payment.provider, "/provider")?;
+    if matches!(provider.reach(), Reach::Local(_)) || payment.reference.is_none() {
+        // Nobody far away knows of it.
+        return Ok(());
+    }
+    let standing = Standing::of(&events);
+    let request = |amount: i64| Move {
+        payment: payment.id,
+        attempt: PaymentAttemptId::from_uuid(payment.id.uuid()),
+        reference: payment.reference.clone().unwrap_or_default(),
+        amount: payment.of(amount),
+        of: payment.money(),
+        last: true,
+    };
+    let outcome = if standing.kept() > 0 {
+        provider.refund(&request(standing.kept())).await
+    } else {
+        provider.void(&request(payment.amount)).await
+    };
+    let report = match outcome {
+        Outcome::Known(report) => report,
+        // Taken in the meantime, or released before: its own words decide.
+        Outcome::Refused { .. } => match provider.look_up(&payment.authorize(false)).await {
+            Outcome::Known(report) => report,
+            Outcome::Refused { .. } => return Ok(()),
+            Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+        },
+        Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+    };
+    let left = cx
+        .write(move |tx| {
+            let (mut payment, events) = payments::lock(tx, payment_id)?;
+            let providers = tx.app().part::<PaymentProviders>()?;
+            let abilities = providers.get(&payment.provider, "/provider")?.abilities();
+            match payments::absorb(tx, &mut payment, &events, abilities, &report) {
+                // It is not what was asked for, but the provider has let go of it.
+                Err(error) if error.code == Code::PaymentMismatch => Ok(0),
+                other => other.map(|standing| standing.kept() + standing.outstanding),
+            }
+        })
+        .await?;
+    if left > 0 {
+        return Err(Error::unavailable("the money is not released yet"));
+    }
+    Ok(())
+}

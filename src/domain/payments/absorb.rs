@@ -1,0 +1,193 @@
+//! One function that takes up what a provider knows, whoever brings it: the answer to a call, a webhook, the reconciler.
+//! Reading the same report again changes nothing.
+
+use std::collections::HashSet;
+
+use super::attempts;
+use super::model::{PaymentAttemptKind, PaymentAttemptStatus, PaymentEventKind as Kind, Session};
+use super::queries::{self, News, record};
+use super::{PaymentEvent, PaymentRow, Standing};
+use crate::context::Tx;
+use crate::kernel::{Code, Error, Json, Money, Result};
+use crate::ports::payment::{Abilities, Captures, Movement, MovementKind, Report, State};
+
+/// Writes what a report says of a payment that the caller has locked; `events` are its events so far. Answers where it
+/// stands then.
+pub fn absorb(
+    tx: &mut Tx<'_>,
+    payment: &mut PaymentRow,
+    events: &[PaymentEvent],
+    abilities: Abilities,
+    report: &Report,
+) -> Result<Standing> {
+    refuse_mismatch(payment.money(), report)?;
+    describe(tx, payment, report)?;
+    let known = if events.is_empty() {
+        HashSet::new()
+    } else {
+        queries::references(tx, payment.id)?
+    };
+    let is_new = |n: &News| !known.contains(&(n.kind.as_str().to_owned(), n.reference.clone()));
+    let mut fresh: Vec<News> = news_of(payment.amount, report)
+        .into_iter()
+        .filter(is_new)
+        .collect();
+
+    let after = |fresh: &[News]| {
+        let more = fresh.iter().map(|n| PaymentEvent {
+            kind: n.kind,
+            amount: n.amount,
+        });
+        Standing::of(&events.iter().copied().chain(more).collect::<Vec<_>>())
+    };
+    let mut standing = after(&fresh);
+    // What the provider let go, or will not capture any more, is nobody's.
+    let over = report.state == State::Cancelled
+        || (abilities.captures == Captures::Once && standing.captured > 0);
+    if over && standing.outstanding > 0 {
+        fresh.push(News::new(
+            Kind::CancelSuccess,
+            standing.outstanding,
+            format!("{}:rest", report.reference),
+        ));
+        standing = after(&fresh);
+    }
+    record(tx, payment.id, &fresh)?;
+    end_attempts(tx, payment, report, standing)?;
+    Ok(standing)
+}
+
+/// A provider that has another amount or currency than is due stops the order.
+pub fn refuse_mismatch(due: Money, report: &Report) -> Result<()> {
+    if report.money == due {
+        return Ok(());
+    }
+    let (is, should) = (report.money, due);
+    let detail = format!(
+        "The provider has {} {} where {} {} are due; nothing is placed with it.",
+        is.amount, is.currency, should.amount, should.currency
+    );
+    Err(Error::new(Code::PaymentMismatch, detail))
+}
+
+/// Where a payment stands of which nothing but this is known.
+pub fn standing_after(news: &[News]) -> Standing {
+    let event = |n: &News| PaymentEvent {
+        kind: n.kind,
+        amount: n.amount,
+    };
+    Standing::of(&news.iter().map(event).collect::<Vec<_>>())
+}
+
+fn describe(tx: &mut Tx<'_>, payment: &mut PaymentRow, report: &Report) -> Result<()> {
+    let session = match &report.state {
+        State::Open { client_secret } => Some(Session {
+            client_secret: client_secret.clone(),
+            action_url: None,
+        }),
+        State::ActionRequired { url, client_secret } => Some(Session {
+            client_secret: client_secret.clone(),
+            action_url: url.clone(),
+        }),
+        _ => None,
+    };
+    let expires_at = match report.state {
+        State::Authorized { expires_at } => expires_at,
+        _ => payment.expires_at,
+    };
+    let before = payment.clone();
+    payment.reference = Some(report.reference.clone());
+    payment.session = session.map(Json).or(payment.session.take());
+    if !report.facts.0.is_empty() {
+        payment.facts = Some(Json(report.facts.clone()));
+    }
+    payment.expires_at = expires_at;
+    let same = before.reference == payment.reference
+        && before.session == payment.session
+        && before.facts == payment.facts
+        && before.expires_at == payment.expires_at;
+    if same {
+        return Ok(());
+    }
+    queries::describe(tx, payment)
+}
+
+/// The events that a report tells of a payment of `amount` minor units.
+pub fn news_of(amount: i64, report: &Report) -> Vec<News> {
+    let movements = report.movements.iter().map(|m| movement(amount, m));
+    authorization(amount, report)
+        .into_iter()
+        .chain(movements)
+        .collect()
+}
+
+fn authorization(amount: i64, report: &Report) -> Option<News> {
+    let news = |kind| News::new(kind, amount, report.reference.clone());
+    match &report.state {
+        State::Authorized { .. } => Some(news(Kind::AuthorizationSuccess)),
+        State::Awaited => Some(news(Kind::Awaited)),
+        State::ActionRequired { .. } => Some(news(Kind::ActionRequired)),
+        State::Declined { reason } => {
+            let mut news = news(Kind::AuthorizationFailure).with("reason", reason);
+            // Each reason is news of its own: a second card may be declined for another.
+            news.reference = format!("{}:{reason}", report.reference);
+            Some(news)
+        }
+        State::Open { .. } | State::Processing | State::Cancelled => None,
+    }
+}
+
+fn movement(most: i64, movement: &Movement) -> News {
+    let kind = match movement.kind {
+        MovementKind::Capture => Kind::ChargeSuccess,
+        MovementKind::Void => Kind::CancelSuccess,
+        MovementKind::Refund => Kind::RefundSuccess,
+        MovementKind::RefundReverse => Kind::RefundReverse,
+        MovementKind::RefundFailure => Kind::RefundFailure,
+        MovementKind::Chargeback => Kind::Chargeback,
+        MovementKind::ChargebackReverse => Kind::ChargebackReverse,
+    };
+    News {
+        kind,
+        amount: movement.amount.clamp(0, most),
+        reference: movement.reference.clone(),
+        data: movement.data.clone(),
+    }
+}
+
+/// Ends the attempts that the report answers.
+fn end_attempts(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    report: &Report,
+    standing: Standing,
+) -> Result<()> {
+    let attempts = attempts::of_payment(tx, payment.id)?;
+    for attempt in attempts
+        .iter()
+        .filter(|a| a.status == PaymentAttemptStatus::Pending)
+    {
+        let own = report
+            .movements
+            .iter()
+            .find(|m| m.attempt == Some(attempt.id));
+        let failed = own.filter(|m| m.kind == MovementKind::RefundFailure);
+        let done = match attempt.kind {
+            PaymentAttemptKind::Void => standing.outstanding == 0,
+            // An intent that is captured once does not say by which attempt.
+            PaymentAttemptKind::Capture => {
+                own.is_some() || (standing.outstanding == 0 && standing.captured > 0)
+            }
+            PaymentAttemptKind::Refund => own.is_some(),
+        };
+        if let Some(movement) = failed {
+            let reason = movement.data.0.get("reason").and_then(|r| r.as_str());
+            attempts::end(tx, attempt.id, Some(reason.unwrap_or("failed")))?;
+        } else if done {
+            attempts::end(tx, attempt.id, None)?;
+        } else if report.state == State::Cancelled && attempt.kind == PaymentAttemptKind::Capture {
+            attempts::end(tx, attempt.id, Some("payment_cancelled"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! What a provider is asked for after the authorisation. An attempt is recorded before the call, and what is pending counts
+//! as done until it is known, so that no two of them together move more than there is.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use super::model::{AttemptRow, PaymentAttemptKind, PaymentAttemptStatus, PaymentEventKind};
+use super::queries::{News, record};
+use super::{PaymentRow, Standing};
+use crate::context::Tx;
+use crate::kernel::column::Id;
+use crate::kernel::ids::{PaymentAttemptId, PaymentId};
+use crate::kernel::{Code, Error, Result, Timestamp};
+use crate::ports::payment::{Abilities, Captures, Move};
+use crate::sabotage::Guard;
+use crate::schema::payment_attempts;
+use crate::{on, params};
+
+/// What is asked for.
+pub struct Wish {
+    /// What.
+    pub kind: PaymentAttemptKind,
+    /// How much; all that can be had where nothing is said.
+    pub amount: Option<i64>,
+    /// Of a capture: whether the rest is to be let go.
+    pub last: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// How much of a payment is still to be had by each kind of attempt, what is pending counted as done.
+pub fn left(tx: &mut Tx<'_>, payment: PaymentId, standing: &Standing) -> Result<[i64; 2]> {
+    let rows = tx.conn.rows::<(Text, BigInt), (PaymentAttemptKind, i64)>(
+        "SELECT kind, amount FROM payment_attempts WHERE payment_id = ? AND status = 'pending'",
+        params![payment],
+    )?;
+    let pending = |refund: bool| -> i64 {
+        let counts = rows
+            .iter()
+            .filter(|(kind, _)| (*kind == PaymentAttemptKind::Refund) == refund);
+        counts.map(|(_, amount)| amount).sum()
+    };
+    Ok([
+        (standing.outstanding - pending(false)).max(0),
+        (standing.kept() - pending(true)).max(0),
+    ])
+}
+
+/// Records an attempt, or refuses what cannot be. The payment is locked.
+pub fn begin(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    standing: &Standing,
+    abilities: Abilities,
+    wish: Wish,
+    check_at: Timestamp,
+) -> Result<AttemptRow> {
+    let [reserved, here] = left(tx, payment.id, standing)?;
+    let captured_before = standing.captured > 0 || standing.outstanding > reserved;
+    let refused = |detail: String| Err(Error::new(Code::InvalidState, detail));
+    let (left, able, done) = match wish.kind {
+        PaymentAttemptKind::Capture => (
+            reserved,
+            abilities.captures != Captures::None,
+            "captured by the provider",
+        ),
+        PaymentAttemptKind::Void => (reserved, abilities.voids, "voided"),
+        PaymentAttemptKind::Refund => (here, abilities.refunds, "refunded by the provider"),
+    };
+    if !able {
+        return refused(format!(
+            "A payment by {} cannot be {done}; record what happened with recordManualPayment.",
+            payment.provider
+        ));
+    }
+    if wish.kind == PaymentAttemptKind::Capture
+        && abilities.captures == Captures::Once
+        && captured_before
+    {
+        return refused("The provider captures a payment once, which has happened.".into());
+    }
+    if left == 0 {
+        let nothing = match wish.kind {
+            PaymentAttemptKind::Refund => "Nothing is captured that has not gone back",
+            _ => "Nothing is reserved that could be captured or voided",
+        };
+        return refused(format!("{nothing}: the payment is {}.", standing.status));
+    }
+    let amount = wish.amount.unwrap_or(left);
+    let too_much = amount > left && !tx.app().sabotage.removed(Guard::Money);
+    if amount <= 0 || too_much {
+        let message = format!("Between 1 and {left}, what is left of the payment.");
+        return Err(Error::field(
+            Code::ValidationFailed,
+            "/amount",
+            "out_of_range",
+            message,
+        ));
+    }
+    let attempt = AttemptRow {
+        id: PaymentAttemptId::new(),
+        payment_id: payment.id,
+        kind: wish.kind,
+        amount,
+        last: wish.last,
+        status: PaymentAttemptStatus::Pending,
+        reason: wish.reason,
+        failure: None,
+        next_check_at: Some(check_at),
+        created_by: tx.actor().name(),
+        created_at: tx.now,
+        finished_at: None,
+    };
+    on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
+        .values(&attempt)
+        .execute(c))?;
+    let kind = match wish.kind {
+        PaymentAttemptKind::Capture => PaymentEventKind::ChargeRequest,
+        PaymentAttemptKind::Void => PaymentEventKind::CancelRequest,
+        PaymentAttemptKind::Refund => PaymentEventKind::RefundRequest,
+    };
+    record(
+        tx,
+        payment.id,
+        &[News::new(kind, amount, attempt.id.to_string())],
+    )?;
+    Ok(attempt)
+}
+
+impl AttemptRow {
+    /// What the provider is asked for.
+    pub fn request(&self, payment: &PaymentRow) -> Move {
+        Move {
+            payment: payment.id,
+            attempt: self.id,
+            reference: payment.reference.clone().unwrap_or_default(),
+            amount: payment.of(self.amount),
+            of: payment.money(),
+            last: self.last,
+        }
+    }
+}
+
+/// Finds an attempt.
+pub fn find(tx: &mut Tx<'_>, id: PaymentAttemptId) -> Result<AttemptRow> {
+    on!(tx.conn, |c| payment_attempts::table
+        .find(id)
+        .select(AttemptRow::as_select())
+        .first(c)
+        .optional())?
+    .ok_or_else(|| Error::not_found("payment attempt"))
+}
+
+/// A payment's attempts, oldest first.
+pub fn of_payment(tx: &mut Tx<'_>, payment: PaymentId) -> Result<Vec<AttemptRow>> {
+    Ok(on!(tx.conn, |c| payment_attempts::table
+        .filter(payment_attempts::payment_id.eq(payment))
+        .order(payment_attempts::id)
+        .select(AttemptRow::as_select())
+        .load(c))?)
+}
+
+/// Ends an attempt; one that has ended stays as it is.
+pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, failure: Option<&str>) -> Result<()> {
+    let now = tx.now;
+    let status = if failure.is_some() {
+        PaymentAttemptStatus::Failed
+    } else {
+        PaymentAttemptStatus::Succeeded
+    };
+    tx.conn.execute(
+        "UPDATE payment_attempts SET status = ?, failure = ?, next_check_at = NULL, finished_at = ?
+         WHERE id = ? AND status = 'pending'",
+        params![status, failure, now, id],
+    )?;
+    Ok(())
+}
+
+/// Says when somebody must ask what became of a pending attempt.
+pub fn check_at(tx: &mut Tx<'_>, id: PaymentAttemptId, at: Timestamp) -> Result<()> {
+    tx.conn.execute(
+        "UPDATE payment_attempts SET next_check_at = ? WHERE id = ? AND status = 'pending'",
+        params![at, id],
+    )?;
+    Ok(())
+}
+
+/// Attempts that somebody must ask about now.
+pub fn due(tx: &mut Tx<'_>) -> Result<Vec<PaymentAttemptId>> {
+    let now = tx.now;
+    tx.conn.rows::<Id, PaymentAttemptId>(
+        "SELECT id FROM payment_attempts WHERE next_check_at <= ? ORDER BY next_check_at LIMIT 100",
+        params![now],
+    )
+}

@@ -1,0 +1,299 @@
+//! Money after the order: captured, let go, sent back, recorded by hand; and where it is.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Cart, Shop, Store};
+
+const MUG: i64 = 1_500;
+const PARCEL: i64 = 490;
+const TOTAL: i64 = MUG + PARCEL;
+
+/// An order of one mug, paid by this provider with this token.
+struct Sold<'a> {
+    shop: &'a Shop,
+    cart: Cart,
+    order: String,
+    payment: String,
+}
+
+fn sold<'a>(shop: &'a Shop, provider: &str, token: &str) -> Sold<'a> {
+    let store = Store::open(shop);
+    store.sell(&[("MUG", MUG, 100)]);
+    sell(&store, provider, token)
+}
+
+fn sell<'a>(store: &Store<'a>, provider: &str, token: &str) -> Sold<'a> {
+    let cart = store.cart(&[("MUG", 1)]);
+    let payment = match provider {
+        "manual" => json!({ "provider": "manual" }),
+        _ => json!({ "provider": provider, "token": token }),
+    };
+    cart.pay_by(&payment).created();
+    let placed = cart.place().ok();
+    Sold {
+        shop: store.shop,
+        cart,
+        order: placed.text("/order/id").to_owned(),
+        payment: placed.text("/order/payments/0/id").to_owned(),
+    }
+}
+
+impl Sold<'_> {
+    fn ask(&self, what: &str, body: Value) -> Answer {
+        let path = format!("/payments/{}/{what}", self.payment);
+        self.shop.staff().once().post(&path, body)
+    }
+
+    fn capture(&self, amount: Option<i64>) -> Answer {
+        self.ask("capture", json!({ "amount": amount }))
+    }
+
+    fn refund(&self, amount: Option<i64>) -> Answer {
+        self.ask("refund", json!({ "amount": amount, "reason": "broken" }))
+    }
+
+    fn void(&self) -> Answer {
+        self.ask("void", json!({}))
+    }
+
+    fn record(&self, amount: i64, reference: &str) -> Answer {
+        let body = json!({ "amount": amount, "reference": reference });
+        let path = format!("/orders/{}/payments", self.order);
+        self.shop.staff().once().post(&path, body)
+    }
+
+    /// Outstanding, captured and refunded.
+    fn money(&self) -> (i64, i64, i64) {
+        let path = format!("/payments/{}", self.payment);
+        let seen = self.shop.staff().get(&path).ok();
+        let amount = |field: &str| {
+            let path = format!("/payment/{field}/amount");
+            seen.at(&path).as_i64().unwrap()
+        };
+        (
+            amount("outstanding"),
+            amount("captured"),
+            amount("refunded"),
+        )
+    }
+
+    fn status(&self) -> String {
+        let seen = self.shop.staff().get(&format!("/orders/{}", self.order));
+        seen.ok().text("/paymentStatus").to_owned()
+    }
+
+    /// The kinds of the order's timeline.
+    fn story(&self) -> Vec<String> {
+        let path = format!("/orders/{}/timeline", self.order);
+        let seen = self.shop.staff().get(&path).ok();
+        let entries = seen.at("/entries").as_array().unwrap();
+        let kind = |entry: &Value| entry["kind"].as_str().unwrap().to_owned();
+        entries.iter().map(kind).collect()
+    }
+}
+
+/// Balance and pending of each account in euro.
+fn ledger(shop: &Shop) -> Vec<(String, i64, i64)> {
+    let seen = shop.staff().get("/ledger/balances").ok();
+    let accounts = seen.at("/accounts").as_array().unwrap();
+    let entry = |a: &Value| {
+        assert_eq!(a["currency"], "EUR");
+        let minor = |field: &str| a[field].as_i64().unwrap();
+        (
+            a["account"].as_str().unwrap().to_owned(),
+            minor("balance"),
+            minor("pending"),
+        )
+    };
+    accounts.iter().map(entry).collect()
+}
+
+fn account(name: &str, balance: i64, pending: i64) -> (String, i64, i64) {
+    (name.to_owned(), balance, pending)
+}
+
+both! {
+    fn money_is_captured_in_parts_and_sent_back_in_parts(shop) {
+        let sold = sold(shop, "test", "approve");
+        assert_eq!((sold.money(), sold.status().as_str()), ((TOTAL, 0, 0), "authorized"));
+        assert_eq!(ledger(shop), [account("customer", 0, -TOTAL), account("test", 0, TOTAL)]);
+
+        sold.capture(Some(1_000)).ok();
+        assert_eq!((sold.money(), sold.status().as_str()), ((990, 1_000, 0), "partially_paid"));
+        assert_eq!(ledger(shop), [account("customer", -1_000, -990), account("test", 1_000, 990)]);
+        let rest = sold.capture(None).ok();
+        assert_eq!(rest.text("/payment/status"), "captured");
+        assert_eq!((sold.money(), sold.status().as_str()), ((0, TOTAL, 0), "paid"));
+
+        sold.refund(Some(700)).ok();
+        assert_eq!((sold.money(), sold.status().as_str()), ((0, TOTAL, 700), "partially_refunded"));
+        let all = sold.refund(None).ok();
+        assert_eq!(all.text("/payment/status"), "refunded");
+        assert_eq!((sold.money(), sold.status().as_str()), ((0, TOTAL, TOTAL), "refunded"));
+        assert_eq!(ledger(shop), [account("customer", 0, 0), account("test", 0, 0)]);
+
+        let attempts = all.at("/attempts").as_array().unwrap();
+        let told: Vec<_> = attempts.iter().map(|a| (a["kind"].as_str().unwrap(), a["status"].as_str().unwrap())).collect();
+        assert_eq!(told, [("capture", "succeeded"), ("capture", "succeeded"), ("refund", "succeeded"), ("refund", "succeeded")]);
+        assert_eq!(sold.story(), ["placed", "payment_captured", "payment_captured", "payment_refunded", "payment_refunded"]);
+        shop.check();
+    }
+
+    fn reserved_money_is_let_go(shop) {
+        let sold = sold(shop, "test", "approve");
+        sold.capture(Some(500)).ok();
+        let after = sold.void().ok();
+        assert_eq!(sold.money(), (0, 500, 0));
+        assert_eq!(after.text("/payment/status"), "captured");
+        shop.unchanged(|| {
+            sold.void().refused(409, "INVALID_STATE");
+            sold.capture(Some(1)).refused(409, "INVALID_STATE");
+        });
+        shop.check();
+    }
+
+    fn no_more_moves_than_there_is(shop) {
+        let sold = sold(shop, "test", "approve");
+        shop.unchanged(|| {
+            sold.refund(Some(1)).refused(409, "INVALID_STATE");
+            for amount in [0, -1, TOTAL + 1, i64::MAX] {
+                sold.capture(Some(amount)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            }
+        });
+        sold.capture(None).ok();
+        let partner = shop.partner(&["payments:read"]);
+        shop.unchanged(|| {
+            sold.capture(None).refused(409, "INVALID_STATE");
+            for amount in [0, -1, TOTAL + 1] {
+                sold.refund(Some(amount)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            }
+            sold.ask("refund", json!({ "amount": 10.5 })).refused(400, "INVALID_INPUT");
+            let keyless = shop.staff().post(&format!("/payments/{}/refund", sold.payment), json!({}));
+            keyless.refused(400, "IDEMPOTENCY_KEY_REQUIRED");
+            let absent = shop.staff().once().post("/payments/pay_01jq3h5s5vfkg8r4t0x2m6c9ze/refund", json!({}));
+            absent.refused(404, "NOT_FOUND");
+            let partner = partner.once();
+            partner.post(&format!("/payments/{}/refund", sold.payment), json!({})).refused(403, "FORBIDDEN");
+            sold.cart.client.once().post(&format!("/payments/{}/refund", sold.payment), json!({})).refused(403, "FORBIDDEN");
+        });
+        shop.check();
+    }
+
+    fn a_key_repeats_a_refund_s_answer_and_moves_money_once(shop) {
+        let sold = sold(shop, "test", "approve");
+        sold.capture(None).ok();
+        let staff = shop.staff().keyed("refund-4711");
+        let path = format!("/payments/{}/refund", sold.payment);
+        let first = staff.post(&path, json!({ "amount": 300 })).ok();
+        let again = staff.post(&path, json!({ "amount": 300 })).ok();
+        assert_eq!(first.json, again.json);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        staff.post(&path, json!({ "amount": 301 })).refused(422, "IDEMPOTENCY_KEY_REUSED");
+        assert_eq!(sold.money(), (0, TOTAL, 300));
+    }
+
+    fn a_provider_far_away_moves_money_too(shop) {
+        let sold = sold(shop, "test_remote", "approve");
+        let captured = sold.capture(None).ok();
+        assert_eq!(captured.text("/payment/status"), "captured");
+        sold.refund(Some(400)).ok();
+        assert_eq!(sold.money(), (0, TOTAL, 400));
+        shop.check();
+    }
+
+    fn what_a_provider_refuses_is_told_and_moves_nothing(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        for provider in ["test", "test_remote"] {
+            let stuck = sell(&store, provider, "no_capture");
+            let said = stuck.capture(None).refused(402, "PAYMENT_DECLINED").about("/amount", "declined");
+            assert!(said.detail().contains("capture_declined"), "{said}");
+            assert_eq!((stuck.money(), stuck.status().as_str()), ((TOTAL, 0, 0), "authorized"));
+            let kept = sell(&store, provider, "no_refund");
+            kept.capture(None).ok();
+            kept.refund(Some(100)).refused(402, "PAYMENT_DECLINED");
+            assert_eq!((kept.money(), kept.status().as_str()), ((0, TOTAL, 0), "paid"));
+            if provider == "test_remote" {
+                assert_eq!(kept.story(), ["placed", "payment_captured", "refund_failed"]);
+            }
+        }
+        shop.check();
+    }
+
+    fn a_channel_may_take_the_money_with_the_order(shop) {
+        let channel = json!({ "capture": "placement" });
+        shop.staff().patch(&format!("/channels/{}", shop.channel), channel).ok();
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        for provider in ["test", "test_remote"] {
+            let sold = sell(&store, provider, "approve");
+            assert_eq!((sold.money(), sold.status().as_str()), ((0, TOTAL, 0), "paid"));
+        }
+        shop.check();
+    }
+
+    fn money_that_people_bring_is_recorded(shop) {
+        let sold = sold(shop, "manual", "");
+        assert_eq!(sold.status(), "awaited");
+        sold.capture(None).refused(409, "INVALID_STATE");
+        sold.void().refused(409, "INVALID_STATE");
+        let part = sold.record(1_000, "transfer-1").ok();
+        assert_eq!(part.text("/paymentStatus"), "partially_paid");
+        sold.record(1_000, "transfer-1").ok();
+        assert_eq!(sold.money(), (990, 1_000, 0), "the same transfer counts once");
+        assert_eq!(sold.record(990, "transfer-2").ok().text("/paymentStatus"), "paid");
+        shop.unchanged(|| {
+            for amount in [0, -TOTAL - 1] {
+                sold.record(amount, "x").refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            }
+            sold.record(1, "").refused(422, "VALIDATION_FAILED").about("/reference", "blank");
+        });
+        assert_eq!(sold.record(-500, "back-1").ok().text("/paymentStatus"), "partially_refunded");
+        assert_eq!(sold.money(), (0, TOTAL, 500));
+        shop.check();
+    }
+
+    fn an_order_that_is_called_off_gives_the_money_back_by_its_provider(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        for (provider, captured) in [("test", false), ("test", true), ("test_remote", false), ("test_remote", true)] {
+            let sold = sell(&store, provider, "approve");
+            if captured {
+                sold.capture(None).ok();
+            }
+            shop.staff().once().post(&format!("/orders/{}/cancel", sold.order), json!({})).ok();
+            shop.wait(std::time::Duration::from_mins(1));
+            shop.work();
+            let back = if captured { (0, TOTAL, TOTAL) } else { (0, 0, 0) };
+            assert_eq!(sold.money(), back, "{provider} {captured}");
+            assert_eq!(sold.status(), if captured { "refunded" } else { "cancelled" });
+        }
+        shop.check();
+    }
+
+    fn a_provider_that_has_another_amount_stops_the_order_and_lets_the_money_go(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        for provider in ["test", "test_remote"] {
+            let cart = store.cart(&[("MUG", 1)]);
+            cart.pay_by(&json!({ "provider": provider, "token": "wrong_amount" })).created();
+            cart.place().refused(409, "PAYMENT_MISMATCH");
+        }
+        shop.work();
+        assert_eq!(shop.staff().get("/orders").ok().at("/items"), &json!([]));
+        shop.check();
+    }
+
+    fn payments_are_listed_newest_first(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        let all: Vec<_> = (0..3).map(|_| sell(&store, "test", "approve").payment).collect();
+        let seen = shop.staff().get("/payments?limit=2").ok();
+        assert_eq!([seen.text("/items/0/id"), seen.text("/items/1/id")], [all[2].as_str(), &all[1]]);
+        let next = seen.text("/page/nextCursor");
+        let rest = shop.staff().get(&format!("/payments?limit=2&after={next}")).ok();
+        assert_eq!(rest.text("/items/0/id"), all[0]);
+        let manual = shop.staff().get("/payments?provider=manual").ok();
+        assert_eq!(manual.at("/items"), &json!([]));
+    }
+}
