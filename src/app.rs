@@ -18,6 +18,9 @@ use crate::kernel::{Clock, Code, Error, Result};
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
 use crate::ports::payment::{PaymentProvider, PaymentProviders};
+use crate::providers::http::{Http, HttpSettings};
+use crate::providers::paypal::{Paypal, PaypalSettings};
+use crate::providers::stripe::{Stripe, StripeSettings};
 use crate::providers::{Manual, TestPayments};
 
 /// Every operation, in the order of the domains.
@@ -62,7 +65,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let db = Db::open(&address, config.connection_count())?;
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
-    parts.add(payment_providers(&config));
+    parts.add(payment_providers(&config, &clock)?);
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::derive::derive);
@@ -71,13 +74,42 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     Ok(App::new(config, db, clock, cursors, parts))
 }
 
-fn payment_providers(config: &Config) -> PaymentProviders {
+fn payment_providers(config: &Config, clock: &Clock) -> Result<PaymentProviders> {
     let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(Manual)];
     if config.is_on(config.test_payments) {
         providers.push(Arc::new(TestPayments::local()));
         providers.push(Arc::new(TestPayments::remote(Duration::from_millis(50))));
     }
-    PaymentProviders::new(providers)
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let http = Http::new(HttpSettings {
+        total: Duration::from_secs(config.provider_seconds),
+        ..HttpSettings::default()
+    })?;
+    if !config.stripe_key.is_empty() {
+        let settings = StripeSettings {
+            key: config.stripe_key.clone(),
+            webhook_secrets: config.stripe_webhook_secrets.split(),
+            livemode: config.live_payments,
+            base_url: given(&config.stripe_url),
+            account: given(&config.stripe_account),
+        };
+        providers.push(Arc::new(Stripe::new(
+            settings,
+            http.clone(),
+            clock.clone(),
+        )?));
+    }
+    if let Some(client_id) = given(&config.paypal_client_id) {
+        let settings = PaypalSettings {
+            client_id,
+            secret: config.paypal_secret.clone(),
+            webhook_id: given(&config.paypal_webhook_id),
+            livemode: config.live_payments,
+            base_url: given(&config.paypal_url),
+        };
+        providers.push(Arc::new(Paypal::new(settings, http, clock.clone())?));
+    }
+    Ok(PaymentProviders::new(providers))
 }
 
 /// All background work.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::kernel::{Checks, Code, Error, Result};
+use crate::kernel::{Checks, Code, Error, Result, Secret};
 
 macro_rules! config {
     ($( $(#[doc = $doc:literal])+ $key:ident: $ty:ty = $env:literal, $default:expr; )+) => {
@@ -70,6 +70,28 @@ config! {
     /// Whether the payment provider `test`, which approves without money, may be used: `true`, `false` or `auto`
     /// (only in development).
     test_payments: Switch = "MERCER_TEST_PAYMENTS", "auto";
+    /// Whether real money moves: `true` wants live keys of every provider and `false` test keys; the two never mix.
+    live_payments: bool = "MERCER_LIVE_PAYMENTS", "false";
+    /// Stripe's secret or restricted key (`sk_…`, `rk_…`); without one there is no provider `stripe`. A restricted key needs to
+    /// write payment intents, charges and refunds, and to read disputes.
+    stripe_key: Secret = "MERCER_STRIPE_KEY", "";
+    /// Signing secrets of Stripe's webhook endpoint `/webhooks/payments/stripe` (`whsec_…`), separated by commas while one
+    /// replaces another.
+    stripe_webhook_secrets: Secret = "MERCER_STRIPE_WEBHOOK_SECRETS", "";
+    /// The connected account that Stripe is asked for, `acct_…`.
+    stripe_account: String = "MERCER_STRIPE_ACCOUNT", "";
+    /// Where Stripe is, for a double of it on this machine; empty is Stripe itself.
+    stripe_url: String = "MERCER_STRIPE_URL", "";
+    /// The client id of PayPal's REST app; without one there is no provider `paypal`.
+    paypal_client_id: String = "MERCER_PAYPAL_CLIENT_ID", "";
+    /// The secret of PayPal's REST app.
+    paypal_secret: Secret = "MERCER_PAYPAL_SECRET", "";
+    /// The id of PayPal's webhook `/webhooks/payments/paypal`, with which what it sends is verified.
+    paypal_webhook_id: String = "MERCER_PAYPAL_WEBHOOK_ID", "";
+    /// Where PayPal is, for a double of it on this machine; empty is PayPal itself, or its sandbox without live payments.
+    paypal_url: String = "MERCER_PAYPAL_URL", "";
+    /// How many seconds a payment provider may take to answer before its answer counts as lost.
+    provider_seconds: u64 = "MERCER_PROVIDER_SECONDS", "20";
 }
 
 fn parse<T: FromStr>(

@@ -8,18 +8,23 @@ use super::order_of;
 use crate::context::{Cx, Tx};
 use crate::domain::orders;
 use crate::domain::payments::{
-    self, AttemptRow, News, PaymentAttemptKind, PaymentAttemptStatus, PaymentDetails,
-    PaymentEventKind, PaymentRow, Standing, Wish,
+    self, Absorbed, AttemptRow, News, PaymentAttemptKind, PaymentAttemptStatus, PaymentDetails,
+    PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
 };
 use crate::input;
 use crate::kernel::ids::{OrderId, PaymentAttemptId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation};
-use crate::ports::payment::{MovementKind, Outcome, PaymentProviders, Reach};
+use crate::ports::payment::{
+    Authorize, Movement, MovementKind, Outcome, PaymentProviders, Reach, Report, State,
+};
 
 /// After how long somebody asks a provider whose answer was lost.
 pub const ASK_AFTER: Duration = Duration::from_mins(2);
+
+/// After how long an attempt has failed that its provider has not done and answers with nothing but its own trouble.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(30);
 
 input! {
     /// Takes reserved money.
@@ -214,21 +219,20 @@ pub async fn ask(cx: &Cx, id: PaymentAttemptId) -> Result<Outcome> {
 
 /// Ends an attempt with what the provider says, whoever brings it. One that has ended stays as it is.
 pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, outcome: &Outcome) -> Result<()> {
+    let payment = payments::find_attempt(tx, id)?.payment_id;
+    let (mut payment, events) = payments::lock(tx, payment)?;
     let attempt = payments::find_attempt(tx, id)?;
-    let (mut payment, events) = payments::lock(tx, attempt.payment_id)?;
-    let attempt = payments::find_attempt(tx, id).unwrap_or(attempt);
     if attempt.status != PaymentAttemptStatus::Pending {
         return Ok(());
     }
     match outcome {
         Outcome::Known(report) => {
-            let providers = tx.app().part::<PaymentProviders>()?;
-            let abilities = providers.get(&payment.provider, "/provider")?.abilities();
-            payments::absorb(tx, &mut payment, &events, abilities, report)?;
-            if payments::find_attempt(tx, id)?.status == PaymentAttemptStatus::Pending {
+            let absorbed = absorb(tx, &mut payment, &events, report)?;
+            if !absorbed.ended.contains(&id) {
                 // The provider is at it still.
                 payments::check_at(tx, id, tx.now.plus(ASK_AFTER))?;
             }
+            Ok(())
         }
         Outcome::Refused { reason } => {
             payments::end(tx, id, Some(reason))?;
@@ -239,18 +243,69 @@ pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, outcome: &Outcome) -> Result<(
             };
             let news = News::new(kind, attempt.amount, id.to_string()).with("reason", reason);
             payments::record(tx, payment.id, &[news])?;
+            let order = order_of(tx, payment.checkout_id)?;
+            let attempt = payments::find_attempt(tx, id)?;
+            tell_attempt(tx, &payment, order, &attempt)
         }
-        Outcome::Unknown => payments::check_at(tx, id, tx.now.plus(ASK_AFTER))?,
+        Outcome::Unknown => payments::check_at(tx, id, tx.now.plus(ASK_AFTER)),
     }
-    let now = payments::find_attempt(tx, id)?;
-    if now.status != PaymentAttemptStatus::Pending {
-        tell(tx, &payment, &now)?;
+}
+
+/// Takes up a report of a locked payment, and tells the order's timeline and the outbox what is new.
+pub fn absorb(
+    tx: &mut Tx<'_>,
+    payment: &mut PaymentRow,
+    events: &[PaymentEvent],
+    report: &Report,
+) -> Result<Absorbed> {
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let abilities = providers.get(&payment.provider, "/provider")?.abilities();
+    let absorbed = payments::absorb(tx, payment, events, abilities, report)?;
+    if absorbed.fresh.is_empty() && absorbed.ended.is_empty() {
+        return Ok(absorbed);
     }
-    Ok(())
+    let order = order_of(tx, payment.checkout_id)?;
+    for id in &absorbed.ended {
+        let attempt = payments::find_attempt(tx, *id)?;
+        tell_attempt(tx, payment, order, &attempt)?;
+    }
+    let own = |news: &News| {
+        let told = |m: &Movement| m.reference == news.reference && m.attempt.is_some();
+        !absorbed.ended.is_empty() || report.movements.iter().any(told)
+    };
+    for news in &absorbed.fresh {
+        let (entry, event) = match news.kind {
+            PaymentEventKind::Chargeback => ("payment_disputed", "payment.disputed"),
+            PaymentEventKind::ChargebackReverse => ("dispute_won", "payment.dispute_won"),
+            PaymentEventKind::RefundReverse => ("refund_returned", "payment.refund_returned"),
+            // What was done at the provider, without us.
+            PaymentEventKind::RefundSuccess if !own(news) => {
+                ("payment_refunded", "payment.refunded")
+            }
+            PaymentEventKind::ChargeSuccess if !own(news) && order.is_some() => {
+                ("payment_captured", "payment.captured")
+            }
+            PaymentEventKind::CancelSuccess if !own(news) && report.state == State::Cancelled => {
+                ("payment_voided", "payment.voided")
+            }
+            _ => continue,
+        };
+        let facts = serde_json::json!({
+            "paymentId": payment.id, "orderId": order, "reference": news.reference, "data": news.data,
+            "amount": { "amount": news.amount, "currency": payment.currency },
+        });
+        tell(tx, payment, order, entry, event, &facts)?;
+    }
+    Ok(absorbed)
 }
 
 /// Writes the end of an attempt into the order's timeline, and announces it.
-fn tell(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Result<()> {
+fn tell_attempt(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    order: Option<OrderId>,
+    attempt: &AttemptRow,
+) -> Result<()> {
     let well = attempt.status == PaymentAttemptStatus::Succeeded;
     let (entry, event) = match (attempt.kind, well) {
         (PaymentAttemptKind::Capture, true) => ("payment_captured", "payment.captured"),
@@ -260,16 +315,26 @@ fn tell(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Result<(
         (PaymentAttemptKind::Refund, true) => ("payment_refunded", "payment.refunded"),
         (PaymentAttemptKind::Refund, false) => ("refund_failed", "payment.refund_failed"),
     };
-    let order = order_of(tx, payment.checkout_id)?;
     let facts = serde_json::json!({
         "paymentId": payment.id, "orderId": order, "attemptId": attempt.id,
         "amount": { "amount": attempt.amount, "currency": payment.currency },
         "reason": attempt.reason, "failure": attempt.failure,
     });
+    tell(tx, payment, order, entry, event, &facts)
+}
+
+fn tell(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    order: Option<OrderId>,
+    entry: &str,
+    event: &'static str,
+    facts: &serde_json::Value,
+) -> Result<()> {
     if let Some(order) = order {
-        orders::note(tx, order, entry, &facts)?;
+        orders::note(tx, order, entry, facts)?;
     }
-    tx.publish(event, payment.id.uuid(), &facts);
+    tx.publish(event, payment.id.uuid(), facts);
     Ok(())
 }
 
@@ -353,6 +418,40 @@ pub async fn reconcile(cx: &Cx) -> Result<()> {
 }
 
 async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
+    let (provider, request) = cx.read(move |tx| question(tx, id)).await?;
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let known = providers
+        .get(&provider, "/provider")?
+        .look_up(&request)
+        .await;
+    if matches!(known, Outcome::Known(_)) && cx.write(move |tx| settled_by(tx, id, &known)).await? {
+        return Ok(());
+    }
+    // It was not done, so it is asked for again, with the same key.
     let outcome = ask(cx, id).await?;
-    cx.write(move |tx| end(tx, id, &outcome)).await
+    cx.write(move |tx| {
+        let attempt = payments::find_attempt(tx, id)?;
+        if outcome == Outcome::Unknown && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
+            // The provider repeats its own failure to this key for ever, and has not done it.
+            let reason = "provider_error".to_owned();
+            return end(tx, id, &Outcome::Refused { reason });
+        }
+        end(tx, id, &outcome)
+    })
+    .await
+}
+
+/// What a provider is asked to find out what became of an attempt.
+fn question(tx: &mut Tx<'_>, id: PaymentAttemptId) -> Result<(String, Authorize)> {
+    let attempt = payments::find_attempt(tx, id)?;
+    let (payment, _) = payments::find(tx, attempt.payment_id)?
+        .ok_or_else(|| Error::internal("an attempt without a payment"))?;
+    let request = payment.authorize(false);
+    Ok((payment.provider, request))
+}
+
+/// Whether what a provider knows ends an attempt.
+fn settled_by(tx: &mut Tx<'_>, id: PaymentAttemptId, known: &Outcome) -> Result<bool> {
+    end(tx, id, known)?;
+    Ok(payments::find_attempt(tx, id)?.status != PaymentAttemptStatus::Pending)
 }

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
-use super::release;
 use super::start_checkout::refuse_shortage;
+use super::{move_money, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
@@ -170,9 +170,7 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             _ => placed_before(tx, checkout.cart_id),
         };
     };
-    let providers = tx.app().part::<PaymentProviders>()?;
-    let abilities = providers.get(&row.provider, "/provider")?.abilities();
-    let standing = payments::absorb(tx, &mut row, &events, abilities, report)?;
+    let standing = move_money::absorb(tx, &mut row, &events, report)?.standing;
     let is_money = matches!(report.state, State::Authorized { .. } | State::Awaited);
     match checkout.status {
         CheckoutStatus::Open | CheckoutStatus::Paying => {

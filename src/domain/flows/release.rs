@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
+use super::move_money;
 use crate::context::{Cx, Tx};
 use crate::domain::payments::{self, News, PaymentEventKind, Standing};
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
@@ -112,12 +113,10 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
     let left = cx
         .write(move |tx| {
             let (mut payment, events) = payments::lock(tx, payment_id)?;
-            let providers = tx.app().part::<PaymentProviders>()?;
-            let abilities = providers.get(&payment.provider, "/provider")?.abilities();
-            match payments::absorb(tx, &mut payment, &events, abilities, &report) {
+            match move_money::absorb(tx, &mut payment, &events, &report) {
                 // It is not what was asked for, but the provider has let go of it.
                 Err(error) if error.code == Code::PaymentMismatch => Ok(0),
-                other => other.map(|standing| standing.kept() + standing.outstanding),
+                other => other.map(|now| now.standing.kept() + now.standing.outstanding),
             }
         })
         .await?;

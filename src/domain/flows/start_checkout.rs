@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::checkouts::{self, Checkout, CheckoutRow, CheckoutStatus, Chosen};
-use super::release;
+use super::{move_money, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartStatus, ProblemCode, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
@@ -58,11 +58,7 @@ fn session_opened(tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome) -> Result<C
     let mut standing = Standing::of(&events);
     match outcome {
         Outcome::Known(report) => {
-            let providers = tx.app().part::<PaymentProviders>()?;
-            let abilities = providers
-                .get(&payment.provider, "/payment/provider")?
-                .abilities();
-            standing = payments::absorb(tx, &mut payment, &events, abilities, report)?;
+            standing = move_money::absorb(tx, &mut payment, &events, report)?.standing;
         }
         Outcome::Refused { reason } => {
             let detail = format!("The provider cannot open a payment: {reason}.");

@@ -8,18 +8,29 @@ use super::model::{PaymentAttemptKind, PaymentAttemptStatus, PaymentEventKind as
 use super::queries::{self, News, record};
 use super::{PaymentEvent, PaymentRow, Standing};
 use crate::context::Tx;
+use crate::kernel::ids::PaymentAttemptId;
 use crate::kernel::{Code, Error, Json, Money, Result};
 use crate::ports::payment::{Abilities, Captures, Movement, MovementKind, Report, State};
 
-/// Writes what a report says of a payment that the caller has locked; `events` are its events so far. Answers where it
-/// stands then.
+/// What a report has changed.
+#[derive(Debug)]
+pub struct Absorbed {
+    /// Where the payment stands now.
+    pub standing: Standing,
+    /// What was not known before.
+    pub fresh: Vec<News>,
+    /// The attempts that have ended with it.
+    pub ended: Vec<PaymentAttemptId>,
+}
+
+/// Writes what a report says of a payment that the caller has locked; `events` are its events so far.
 pub fn absorb(
     tx: &mut Tx<'_>,
     payment: &mut PaymentRow,
     events: &[PaymentEvent],
     abilities: Abilities,
     report: &Report,
-) -> Result<Standing> {
+) -> Result<Absorbed> {
     refuse_mismatch(payment.money(), report)?;
     describe(tx, payment, report)?;
     let known = if events.is_empty() {
@@ -53,8 +64,12 @@ pub fn absorb(
         standing = after(&fresh);
     }
     record(tx, payment.id, &fresh)?;
-    end_attempts(tx, payment, report, standing)?;
-    Ok(standing)
+    let ended = end_attempts(tx, payment, report, standing)?;
+    Ok(Absorbed {
+        standing,
+        fresh,
+        ended,
+    })
 }
 
 /// A provider that has another amount or currency than is due stops the order.
@@ -133,6 +148,8 @@ fn authorization(amount: i64, report: &Report) -> Option<News> {
             news.reference = format!("{}:{reason}", report.reference);
             Some(news)
         }
+        // What was let go or taken was reserved before, whether anybody told us then or not.
+        State::Cancelled if !report.movements.is_empty() => Some(news(Kind::AuthorizationSuccess)),
         State::Open { .. } | State::Processing | State::Cancelled => None,
     }
 }
@@ -161,7 +178,8 @@ fn end_attempts(
     payment: &PaymentRow,
     report: &Report,
     standing: Standing,
-) -> Result<()> {
+) -> Result<Vec<PaymentAttemptId>> {
+    let mut ended = Vec::new();
     let attempts = attempts::of_payment(tx, payment.id)?;
     for attempt in attempts
         .iter()
@@ -180,14 +198,19 @@ fn end_attempts(
             }
             PaymentAttemptKind::Refund => own.is_some(),
         };
+        let cancelled =
+            report.state == State::Cancelled && attempt.kind == PaymentAttemptKind::Capture;
         if let Some(movement) = failed {
             let reason = movement.data.0.get("reason").and_then(|r| r.as_str());
             attempts::end(tx, attempt.id, Some(reason.unwrap_or("failed")))?;
         } else if done {
             attempts::end(tx, attempt.id, None)?;
-        } else if report.state == State::Cancelled && attempt.kind == PaymentAttemptKind::Capture {
+        } else if cancelled {
             attempts::end(tx, attempt.id, Some("payment_cancelled"))?;
+        } else {
+            continue;
         }
+        ended.push(attempt.id);
     }
-    Ok(())
+    Ok(ended)
 }

@@ -24,7 +24,7 @@ mod operations;
 mod queries;
 mod standing;
 
-pub use absorb::{absorb, news_of, refuse_mismatch, standing_after};
+pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left};
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,

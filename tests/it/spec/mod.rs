@@ -14,4 +14,5 @@ mod payments;
 mod pricing;
 mod shipping;
 mod statements;
+mod stripe;
 mod tax;

@@ -31,6 +31,11 @@ impl Client {
         }
     }
 
+    /// The server it talks to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same at another server.
     #[must_use]
     pub fn at(&self, address: SocketAddr) -> Self {

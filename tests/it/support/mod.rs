@@ -16,6 +16,7 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod gateway;
 pub mod sdl;
 pub mod server;
 pub mod shop;

@@ -235,6 +235,11 @@ impl Closed {
 
     /// Starts a server again.
     pub fn open(self) -> Shop {
+        self.open_with(&[])
+    }
+
+    /// Starts a server with settings of its own.
+    pub fn open_with(self, settings: &[(&str, &str)]) -> Shop {
         let Self {
             channel,
             clock,
@@ -242,7 +247,7 @@ impl Closed {
             storefront,
             database,
         } = self;
-        let server = Server::start(config(&database.url, &[]), clock.clone());
+        let server = Server::start(config(&database.url, settings), clock.clone());
         Shop {
             channel,
             clock,

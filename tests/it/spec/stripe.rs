@@ -1,0 +1,467 @@
+//! Paying by Stripe: the real adapter against a strict double of Stripe's API, with its events and its faults. The double's
+//! books are compared with Mercer's after every story.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::{Event, Fault, Gateway, SECRET_KEY, signature};
+use crate::support::{Answer, Cart, Shop, Store};
+
+const MUG: i64 = 1_500;
+const TOTAL: i64 = MUG + 490;
+const SIGNED_BY: &str = "whsec_test_0123456789";
+
+/// A shop that sells mugs, and its Stripe.
+struct World<'a> {
+    shop: &'a Shop,
+    gateway: &'a Gateway,
+    store: Store<'a>,
+}
+
+/// Tells each story on either database with a Stripe of its own.
+macro_rules! with_stripe {
+    ($( $(#[$meta:meta])* fn $name:ident($world:ident) $story:block )+) => { $(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            fn story($world: &World<'_>) $story
+
+            #[test]
+            fn sqlite() {
+                tell(&Shop::open(crate::support::Kind::Sqlite).into(), story);
+            }
+
+            #[test]
+            fn postgres() {
+                crate::support::shop::if_postgres(|| {
+                    tell(&Shop::open(crate::support::Kind::Postgres).into(), story);
+                });
+            }
+        }
+    )+ };
+}
+
+/// A shop that has a Stripe.
+struct Paid {
+    shop: Shop,
+    gateway: Gateway,
+}
+
+impl From<Shop> for Paid {
+    fn from(shop: Shop) -> Self {
+        let gateway = Gateway::start();
+        let shop = shop.close().open_with(&[
+            ("stripe_key", SECRET_KEY),
+            ("stripe_url", &gateway.url()),
+            ("stripe_webhook_secrets", &format!("whsec_next,{SIGNED_BY}")),
+            ("provider_seconds", "1"),
+        ]);
+        gateway.set_sleep(Duration::from_millis(1_500));
+        Self { shop, gateway }
+    }
+}
+
+fn tell(paid: &Paid, narrate: fn(&World<'_>)) {
+    let store = Store::open(&paid.shop);
+    store.sell(&[("MUG", MUG, 100)]);
+    let world = World {
+        shop: &paid.shop,
+        gateway: &paid.gateway,
+        store,
+    };
+    narrate(&world);
+    world.agree();
+    paid.shop.check();
+}
+
+impl World<'_> {
+    /// A cart of one mug whose checkout is to be paid with this instrument, or by the client where there is none.
+    fn checkout(&self, token: Option<&str>) -> (Cart, Answer) {
+        let cart = self.store.cart(&[("MUG", 1)]);
+        let payment = json!({ "provider": "stripe", "method": "card", "token": token });
+        let started = cart.pay_by(&payment).created();
+        (cart, started)
+    }
+
+    /// An order paid with this card.
+    fn order(&self, instrument: &str) -> Answer {
+        let (cart, _) = self.checkout(Some(instrument));
+        let placed = cart.place().ok();
+        assert_eq!(placed.text("/outcome"), "placed", "{placed}");
+        placed
+    }
+
+    /// Lets the time pass after which somebody asks about what nobody knows, and does the jobs.
+    fn reconcile(&self) {
+        self.later(Duration::from_secs(150));
+    }
+
+    fn later(&self, time: Duration) {
+        self.shop.wait(time);
+        self.shop.work();
+    }
+
+    /// The webhook endpoint.
+    fn webhooks(&self) -> String {
+        let address = self.shop.anonymous().address();
+        format!("http://{address}/webhooks/payments/stripe")
+    }
+
+    /// Sends what has happened at Stripe, and does the jobs that follow.
+    fn news(&self) {
+        self.now();
+        for (event, status) in self.gateway.deliver_all(&self.webhooks(), SIGNED_BY) {
+            assert_eq!(status, 200, "{event}");
+        }
+        self.shop.work();
+    }
+
+    /// Stripe's clock is the shop's.
+    fn now(&self) {
+        let micros = self.shop.app().clock.now().micros();
+        self.gateway.set_now(Some(micros / 1_000_000));
+    }
+
+    fn events(&self, kind: &str) -> Vec<Event> {
+        let mut events = self.gateway.events();
+        events.retain(|e| e.kind == kind);
+        events
+    }
+
+    fn move_money(&self, placed: &Answer, what: &str, body: Value) -> Answer {
+        let path = format!("/payments/{}/{what}", placed.text("/order/payments/0/id"));
+        self.shop.staff().once().post(&path, body)
+    }
+
+    fn orders(&self) -> Vec<Value> {
+        let seen = self.shop.staff().get("/orders").ok();
+        seen.at("/items").as_array().unwrap().clone()
+    }
+
+    fn timeline(&self, order: &str) -> Vec<String> {
+        let seen = self
+            .shop
+            .staff()
+            .get(&format!("/orders/{order}/timeline"))
+            .ok();
+        let kind = |e: &Value| e["kind"].as_str().unwrap().to_owned();
+        seen.at("/entries")
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(kind)
+            .collect()
+    }
+
+    /// Stripe's books and Mercer's say the same of every payment.
+    fn agree(&self) {
+        for (intent, books) in self.gateway.money() {
+            let id = books.metadata["payment"].as_str().unwrap();
+            let seen = self.shop.staff().get(&format!("/payments/{id}")).ok();
+            let amount = |field: &str| {
+                seen.at(&format!("/payment/{field}/amount"))
+                    .as_i64()
+                    .unwrap()
+            };
+            assert_eq!(
+                (
+                    amount("outstanding"),
+                    amount("captured"),
+                    amount("refunded")
+                ),
+                (books.capturable, books.captured, books.refunded),
+                "{intent} ({})",
+                books.status
+            );
+        }
+    }
+}
+
+/// What Stripe calls the order's payment.
+fn intent_of(placed: &Answer) -> String {
+    placed.text("/order/payments/0/reference").to_owned()
+}
+
+with_stripe! {
+    fn a_card_is_authorised_captured_and_refunded(w) {
+        let placed = w.order("pm_card_visa");
+        assert_eq!(placed.text("/order/paymentStatus"), "authorized");
+        let asked = w.gateway.requests();
+        assert_eq!(asked[0].params["capture_method"], "manual");
+        assert_eq!(asked[0].version.as_deref(), Some("2025-09-30.clover"));
+        let key = format!("{}:authorize", placed.text("/order/payments/0/id"));
+        assert_eq!(asked[0].idempotency_key.as_ref(), Some(&key));
+
+        let captured = w.move_money(&placed, "capture", json!({ "amount": 1_000 })).ok();
+        assert_eq!(captured.at("/payment/captured/amount"), 1_000);
+        assert_eq!(captured.at("/payment/outstanding/amount"), 0, "a card is captured once; the rest is let go");
+        assert_eq!(captured.text("/facts/card_last4"), "4242");
+        w.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
+        w.move_money(&placed, "refund", json!({ "amount": 300 })).ok();
+        w.move_money(&placed, "refund", json!({ "amount": 701 })).refused(422, "VALIDATION_FAILED");
+        w.move_money(&placed, "refund", json!({})).ok();
+        let order = placed.text("/order/id");
+        assert_eq!(w.timeline(order), ["placed", "payment_captured", "payment_refunded", "payment_refunded"]);
+        w.news();
+        assert_eq!(w.timeline(order).len(), 4, "the webhooks have nothing new");
+    }
+
+    fn the_client_confirms_with_stripe_and_the_order_follows(w) {
+        let (cart, started) = w.checkout(None);
+        assert_eq!(started.text("/payment/status"), "pending");
+        let secret = started.text("/payment/clientSecret");
+        let early = cart.place().ok();
+        assert_eq!((early.text("/outcome"), early.text("/clientSecret")), ("action_required", secret));
+        w.gateway.confirm_by_client(secret, "pm_card_visa").unwrap();
+        let placed = cart.place().ok();
+        assert_eq!(placed.text("/outcome"), "placed");
+        assert!(placed.at("/order/payments/0/clientSecret").is_null());
+        assert_eq!(w.gateway.money().len(), 1);
+    }
+
+    fn an_order_is_placed_by_the_webhook_where_the_client_never_comes_back(w) {
+        let (cart, started) = w.checkout(None);
+        w.gateway.confirm_by_client(started.text("/payment/clientSecret"), "pm_card_visa").unwrap();
+        assert_eq!(w.orders().len(), 0);
+        w.news();
+        assert_eq!(w.orders().len(), 1);
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+        assert_eq!(w.orders().len(), 1);
+    }
+
+    fn a_bank_s_page_stands_in_between(w) {
+        let (cart, _) = w.checkout(Some("pm_card_threeDSecure2Required"));
+        let asked = cart.place().ok();
+        assert_eq!(asked.text("/outcome"), "action_required");
+        let secret = asked.text("/clientSecret");
+        let intent = secret.split("_secret_").next().unwrap();
+        assert_eq!(cart.place().ok().text("/outcome"), "action_required");
+        w.gateway.complete_action(intent, true);
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+
+        let (cart, _) = w.checkout(Some("pm_card_threeDSecure2Required"));
+        let asked = cart.place().ok();
+        let intent = asked.text("/clientSecret").split("_secret_").next().unwrap().to_owned();
+        w.gateway.complete_action(&intent, false);
+        // Placed again, the same card is asked anew.
+        assert_eq!(cart.place().ok().text("/outcome"), "action_required");
+        w.gateway.complete_action(&intent, true);
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+    }
+
+    fn a_page_that_is_left_lets_go_of_stock_and_intent(w) {
+        let (cart, _) = w.checkout(Some("pm_card_threeDSecure2Required"));
+        let asked = cart.place().ok();
+        let intent = asked.text("/clientSecret").split("_secret_").next().unwrap().to_owned();
+        assert_eq!(w.store.stock("MUG"), (100, 1, 0));
+        w.later(Duration::from_mins(31));
+        w.shop.work();
+        assert_eq!(w.store.stock("MUG"), (100, 0, 0));
+        assert_eq!(w.gateway.money()[&intent].status, "canceled");
+    }
+
+    fn a_declined_card_leaves_the_stock_and_a_second_pays(w) {
+        let (cart, _) = w.checkout(Some("pm_card_chargeDeclinedInsufficientFunds"));
+        let said = cart.place().refused(402, "PAYMENT_DECLINED").about("/payment", "declined");
+        assert!(said.detail().contains("insufficient_funds"), "{said}");
+        assert_eq!(w.store.stock("MUG"), (100, 1, 0));
+        cart.pay_by(&json!({ "provider": "stripe", "method": "card", "token": "pm_card_visa" })).created();
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+        assert_eq!(w.store.stock("MUG"), (100, 0, 1));
+        w.shop.work();
+    }
+
+    fn money_is_taken_with_the_order_where_the_channel_wants_it(w) {
+        let channel = json!({ "capture": "placement" });
+        w.shop.staff().patch(&format!("/channels/{}", w.shop.channel), channel).ok();
+        let placed = w.order("pm_card_visa");
+        assert_eq!(placed.text("/order/paymentStatus"), "paid");
+        assert_eq!(placed.at("/order/payments/0/captured/amount"), TOTAL);
+    }
+
+    fn a_lost_answer_is_no_decline_and_no_second_charge(w) {
+        for fault in [Fault::TimeoutAfter, Fault::DropAfter, Fault::Error500After, Fault::Garbage] {
+            let (cart, _) = w.checkout(Some("pm_card_visa"));
+            w.gateway.fault("POST", "/v1/payment_intents", fault);
+            let asked = cart.place().ok();
+            assert_eq!(asked.text("/outcome"), "processing", "{fault:?}");
+            w.gateway.hold_search(false);
+            w.reconcile();
+            let placed = cart.place().ok();
+            assert_eq!(placed.text("/outcome"), "placed", "{fault:?}");
+        }
+        assert_eq!((w.gateway.money().len(), w.orders().len()), (4, 4));
+    }
+
+    fn what_never_arrived_is_found_out_and_asked_again(w) {
+        for fault in [Fault::TimeoutBefore, Fault::DropBefore, Fault::RateLimited] {
+            let (cart, _) = w.checkout(Some("pm_card_visa"));
+            w.gateway.fault("POST", "/v1/payment_intents", fault);
+            assert_eq!(cart.place().ok().text("/outcome"), "processing", "{fault:?}");
+            // Placing again asks again, with the same key.
+            assert_eq!(cart.place().ok().text("/outcome"), "placed", "{fault:?}");
+        }
+        let (cart, _) = w.checkout(Some("pm_card_visa"));
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutBefore);
+        assert_eq!(cart.place().ok().text("/outcome"), "processing");
+        // Nobody comes back: the shop asks, and Stripe never heard of it.
+        w.reconcile();
+        w.reconcile();
+        assert_eq!(w.gateway.money().len(), 3);
+        assert_eq!(w.orders().len(), 3);
+    }
+
+    fn a_refund_whose_answer_is_lost_moves_money_once(w) {
+        for fault in [Fault::TimeoutAfter, Fault::DropAfter, Fault::Error500After, Fault::DropBefore, Fault::RateLimited] {
+            let placed = w.order("pm_card_visa");
+            w.move_money(&placed, "capture", json!({})).ok();
+            w.gateway.fault("POST", "/v1/refunds", fault);
+            let asked = w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+            let status = asked.text("/attempts/1/status");
+            assert!(["pending", "succeeded"].contains(&status), "{fault:?}: {asked}");
+            let more = w.move_money(&placed, "refund", json!({ "amount": TOTAL - 499 }));
+            more.refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            w.reconcile();
+            let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+            assert_eq!(seen.text("/attempts/1/status"), "succeeded", "{fault:?}: {seen}");
+            assert_eq!(seen.at("/payment/refunded/amount"), 500, "{fault:?}");
+            assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 500);
+        }
+    }
+
+    fn a_capture_whose_answer_is_lost_moves_money_once(w) {
+        for fault in [Fault::TimeoutAfter, Fault::DropAfter, Fault::Error500After, Fault::DropBefore] {
+            let placed = w.order("pm_card_visa");
+            w.gateway.fault("POST", "/v1/payment_intents", fault);
+            w.move_money(&placed, "capture", json!({})).ok();
+            w.reconcile();
+            let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+            assert_eq!(seen.at("/payment/captured/amount"), TOTAL, "{fault:?}: {seen}");
+        }
+    }
+
+    fn a_key_that_stripe_answers_with_its_own_failure_is_given_up_and_a_new_attempt_refunds(w) {
+        let placed = w.order("pm_card_visa");
+        w.move_money(&placed, "capture", json!({})).ok();
+        w.gateway.fault("POST", "/v1/refunds", Fault::Error500Before);
+        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        w.reconcile();
+        let seen = || w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+        assert_eq!(seen().text("/attempts/1/status"), "pending", "the same key is answered with the same failure");
+        w.later(Duration::from_mins(31));
+        assert_eq!((seen().text("/attempts/1/status"), seen().text("/attempts/1/failure")), ("failed", "provider_error"));
+        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 500);
+    }
+
+    fn webhooks_are_believed_only_when_they_are_signed(w) {
+        let placed = w.order("pm_card_visa");
+        w.now();
+        let now = w.shop.app().clock.now().micros() / 1_000_000;
+        let event = w.events("payment_intent.amount_capturable_updated").remove(0);
+        let body = event.body();
+        let deliver = |header: Option<&str>, body: &str| Gateway::deliver_raw(&w.webhooks(), body, header.unwrap_or_default());
+        let signed = |by: &str, at: i64| signature(&[by], at, body.as_bytes());
+        w.shop.unchanged(|| {
+            assert_eq!(deliver(None, &body), 400);
+            assert_eq!(deliver(Some(&signed("whsec_other", now)), &body), 400);
+            assert_eq!(deliver(Some(&signed(SIGNED_BY, now - 301)), &body), 400);
+            assert_eq!(deliver(Some(&signed(SIGNED_BY, now + 301)), &body), 400);
+            assert_eq!(deliver(Some(&signed(SIGNED_BY, now)), &body.replace("requires_capture", "succeeded")), 400);
+            let large = " ".repeat(1024 * 1024);
+            assert_eq!(deliver(Some(&signature(&[SIGNED_BY], now, large.as_bytes())), &large), 413);
+        });
+        assert_eq!(deliver(Some(&signed(SIGNED_BY, now - 299)), &body), 200);
+        assert_eq!(deliver(Some(&signed("whsec_next", now)), &body), 200, "the secret that replaces it, and the same event");
+        w.shop.work();
+        assert_eq!(w.timeline(placed.text("/order/id")), ["placed"]);
+    }
+
+    fn webhooks_may_come_twice_late_and_in_any_order(w) {
+        let placed = w.order("pm_card_visa");
+        w.move_money(&placed, "capture", json!({})).ok();
+        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        w.now();
+        let mut events = w.gateway.events();
+        events.reverse();
+        for event in events.iter().chain(&events) {
+            assert_eq!(w.gateway.deliver(&w.webhooks(), event, SIGNED_BY), 200);
+            w.shop.work();
+        }
+        let notices = w.shop.rows().into_iter().find(|(table, _)| table == "payment_notices").unwrap().1;
+        assert_eq!(usize::try_from(notices).unwrap(), events.len());
+        assert_eq!(w.timeline(placed.text("/order/id")), ["placed", "payment_captured", "payment_refunded"]);
+    }
+
+    fn what_is_done_at_stripe_is_booked(w) {
+        let placed = w.order("pm_card_visa");
+        let (order, intent) = (placed.text("/order/id"), intent_of(&placed));
+        w.gateway.capture_at_dashboard(&intent, None).unwrap();
+        w.news();
+        w.gateway.refund_at_dashboard(&intent, 400).unwrap();
+        w.news();
+        let left = TOTAL - 400;
+        w.move_money(&placed, "refund", json!({ "amount": left + 1 })).refused(422, "VALIDATION_FAILED");
+        assert_eq!(w.timeline(order), ["placed", "payment_captured", "payment_refunded"]);
+    }
+
+    fn a_dispute_is_told_with_its_deadline(w) {
+        let placed = w.order("pm_card_visa");
+        w.move_money(&placed, "capture", json!({})).ok();
+        let (order, intent) = (placed.text("/order/id"), intent_of(&placed));
+        w.gateway.dispute(&intent, "product_not_received");
+        w.news();
+        let timeline = w.shop.staff().get(&format!("/orders/{order}/timeline")).ok();
+        let disputed = timeline.at("/entries").as_array().unwrap().last().unwrap().clone();
+        assert_eq!(disputed["kind"], "payment_disputed");
+        assert_eq!(disputed["data"]["data"]["reason"], "product_not_received");
+        assert!(disputed["data"]["data"]["respond_by"].as_str().unwrap().ends_with('Z'));
+        let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+        assert_eq!(seen.at("/payment/chargedBack/amount"), TOTAL);
+        w.move_money(&placed, "refund", json!({})).refused(409, "INVALID_STATE");
+        w.gateway.close_dispute(&intent, true);
+        w.news();
+        assert_eq!(w.timeline(order).last().unwrap(), "dispute_won");
+        w.move_money(&placed, "refund", json!({ "amount": 100 })).ok();
+    }
+
+    fn money_for_an_order_that_cannot_be_is_let_go(w) {
+        let (cart, _) = w.checkout(Some("pm_card_threeDSecure2Required"));
+        let asked = cart.place().ok();
+        let intent = asked.text("/clientSecret").split("_secret_").next().unwrap().to_owned();
+        // The checkout runs out, and somebody else buys the rest of the stock before the shopper's bank says yes.
+        w.shop.wait(Duration::from_mins(16));
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::DropBefore);
+        w.shop.work();
+        let rest = w.store.cart(&[("MUG", 100)]);
+        rest.checkout("approve").created();
+        rest.place().ok();
+        if w.gateway.money()[&intent].status == "requires_action" {
+            w.gateway.complete_action(&intent, true);
+        }
+        w.news();
+        for _ in 0..4 {
+            w.later(Duration::from_mins(5));
+        }
+        let books = w.gateway.money();
+        assert_eq!((books[&intent].capturable, books[&intent].captured - books[&intent].refunded), (0, 0));
+        assert_eq!(w.orders().len(), 1);
+    }
+
+    fn an_order_that_is_called_off_is_refunded_at_stripe(w) {
+        for captured in [false, true] {
+            let placed = w.order("pm_card_visa");
+            if captured {
+                w.move_money(&placed, "capture", json!({})).ok();
+            }
+            let path = format!("/orders/{}/cancel", placed.text("/order/id"));
+            w.shop.staff().once().post(&path, json!({})).ok();
+            w.reconcile();
+            let books = w.gateway.money();
+            let left = &books[&intent_of(&placed)];
+            assert_eq!((left.capturable, left.captured - left.refunded), (0, 0));
+        }
+    }
+}
