@@ -50,6 +50,16 @@ pub fn registries() -> Registries {
 
 /// Opens the application on an existing database.
 pub fn open(config: Config, clock: Clock) -> Result<App> {
+    let providers = payment_providers(&config, &clock)?;
+    open_with(config, clock, providers)
+}
+
+/// The same with these payment providers, for whoever brings some of their own.
+pub fn open_with(
+    config: Config,
+    clock: Clock,
+    providers: Vec<Arc<dyn PaymentProvider>>,
+) -> Result<App> {
     let address = Address::parse(&config.database_url);
     let mut conn = address.open()?;
     let waiting = migrations::pending(&mut conn)?;
@@ -65,7 +75,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let db = Db::open(&address, config.connection_count())?;
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
-    parts.add(payment_providers(&config, &clock)?);
+    parts.add(PaymentProviders::new(providers));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::derive::derive);
@@ -74,7 +84,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     Ok(App::new(config, db, clock, cursors, parts))
 }
 
-fn payment_providers(config: &Config, clock: &Clock) -> Result<PaymentProviders> {
+fn payment_providers(config: &Config, clock: &Clock) -> Result<Vec<Arc<dyn PaymentProvider>>> {
     let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(Manual)];
     if config.is_on(config.test_payments) {
         providers.push(Arc::new(TestPayments::local()));
@@ -109,7 +119,7 @@ fn payment_providers(config: &Config, clock: &Clock) -> Result<PaymentProviders>
         };
         providers.push(Arc::new(Paypal::new(settings, http, clock.clone())?));
     }
-    Ok(PaymentProviders::new(providers))
+    Ok(providers)
 }
 
 /// All background work.

@@ -18,6 +18,10 @@ pub enum Guard {
     Once,
     /// No more money moves than there is: the payment is locked, and what is pending counts as gone.
     Money,
+    /// An attempt has the same key however often its provider is asked.
+    Keys,
+    /// Money that no order is for is let go.
+    Release,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

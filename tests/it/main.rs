@@ -19,4 +19,5 @@ mod contract;
 mod crash;
 mod races;
 mod replay;
+mod simulation;
 mod spec;

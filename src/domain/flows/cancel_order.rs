@@ -5,7 +5,7 @@ use crate::context::Tx;
 use crate::domain::inventory::{self, Pick};
 use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};
 use crate::domain::payments::{
-    self, News, PaymentAttemptKind, PaymentEventKind, PaymentRow, Standing, Wish,
+    self, Left, News, PaymentAttemptKind, PaymentEventKind, PaymentRow, Standing, Wish,
 };
 use crate::input;
 use crate::kernel::ids::{OrderEventId, OrderId};
@@ -141,7 +141,15 @@ fn give_back_money(
     let mut amount = amount;
     for (payment, events) in locked.iter().rev() {
         let standing = Standing::of(events);
-        let [reserved, here] = payments::left(tx, payment.id, &standing)?;
+        let Left {
+            reserved,
+            here,
+            moving,
+        } = payments::left(tx, payment.id, &standing)?;
+        if moving > 0 {
+            let detail = "Money of the order is on its way, and nobody knows yet whether it arrived; cancel it once that is known.";
+            return Err(Error::new(Code::InvalidState, detail));
+        }
         let let_go = amount.min(reserved);
         let back = (amount - let_go).min(here);
         amount -= let_go + back;

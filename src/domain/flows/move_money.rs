@@ -19,6 +19,7 @@ use crate::operation::{Answer, Flow, Mutation};
 use crate::ports::payment::{
     Authorize, Movement, MovementKind, Outcome, PaymentProviders, Reach, Report, State,
 };
+use crate::sabotage::Guard;
 
 /// After how long somebody asks a provider whose answer was lost.
 pub const ASK_AFTER: Duration = Duration::from_mins(2);
@@ -209,7 +210,10 @@ pub async fn ask(cx: &Cx, id: PaymentAttemptId) -> Result<Outcome> {
         .await?;
     let providers = cx.app.part::<PaymentProviders>()?;
     let provider = providers.get(&payment.provider, "/provider")?;
-    let request = attempt.request(&payment);
+    let mut request = attempt.request(&payment);
+    if cx.app.sabotage.removed(Guard::Keys) {
+        request.attempt = PaymentAttemptId::new();
+    }
     Ok(match attempt.kind {
         PaymentAttemptKind::Capture => provider.capture(&request).await,
         PaymentAttemptKind::Void => provider.void(&request).await,
@@ -430,13 +434,15 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
     // It was not done, so it is asked for again, with the same key.
     let outcome = ask(cx, id).await?;
     cx.write(move |tx| {
+        end(tx, id, &outcome)?;
         let attempt = payments::find_attempt(tx, id)?;
-        if outcome == Outcome::Unknown && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
-            // The provider repeats its own failure to this key for ever, and has not done it.
+        let pending = attempt.status == PaymentAttemptStatus::Pending;
+        if pending && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
+            // It has not been done, and the provider answers this key with nothing but its own trouble.
             let reason = "provider_error".to_owned();
             return end(tx, id, &Outcome::Refused { reason });
         }
-        end(tx, id, &outcome)
+        Ok(())
     })
     .await
 }

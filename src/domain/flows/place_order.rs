@@ -71,6 +71,8 @@ pub enum Next {
     Known(Box<Placement>),
     /// The provider said no, which is recorded.
     Declined(String),
+    /// What there was to know is recorded, and there is nothing to place.
+    Over,
 }
 
 impl Flow for PlaceOrder {
@@ -104,6 +106,7 @@ impl Next {
                 "declined",
                 format!("The payment was declined: {reason}."),
             )),
+            Self::Over => Err(nothing_to_place()),
             // A payment that was taken up asks nobody any more.
             Self::Ask(..) => Err(Error::internal("asked twice")),
         }
@@ -167,7 +170,7 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             CheckoutStatus::Open | CheckoutStatus::Paying if is_main => {
                 without_report(tx, &checkout, outcome)
             }
-            _ => placed_before(tx, checkout.cart_id),
+            _ => over(tx, checkout.cart_id),
         };
     };
     let standing = move_money::absorb(tx, &mut row, &events, report)?.standing;
@@ -183,7 +186,7 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
         }
         _ => {
             payments::check_later(tx, payment, None)?;
-            placed_before(tx, checkout.cart_id)
+            over(tx, checkout.cart_id)
         }
     }
 }
@@ -205,11 +208,23 @@ fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     carts::find(tx, cart)?;
     match orders::find_for_checkout(tx, cart)? {
         Some(order) => Ok(ControlFlow::Break(Placement::placed(order))),
-        None => Err(Error::new(
-            Code::CheckoutExpired,
-            "There is no checkout to place; start one.",
-        )),
+        None => Err(nothing_to_place()),
     }
+}
+
+/// The news is taken up, and changes nothing about what is placed.
+fn over(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+    Ok(match orders::find_for_checkout(tx, cart)? {
+        Some(order) => ControlFlow::Break(Placement::placed(order)),
+        None => ControlFlow::Continue(Next::Over),
+    })
+}
+
+fn nothing_to_place() -> Error {
+    Error::new(
+        Code::CheckoutExpired,
+        "There is no checkout to place; start one.",
+    )
 }
 
 /// Writes what the state of an authorisation means for a checkout.
@@ -309,7 +324,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
         // Another checkout of the cart was faster: this money is nobody's.
         payments::check_later(tx, checkout.payment_id, None)?;
         release::enqueue(tx, checkout.payment_id);
-        return placed_before(tx, checkout.cart_id);
+        return over(tx, checkout.cart_id);
     };
     // Once the money is on its way, what was frozen is what is sold.
     if checkout.status != CheckoutStatus::Paying {

@@ -28,8 +28,19 @@ pub struct Wish {
     pub reason: Option<String>,
 }
 
-/// How much of a payment is still to be had by each kind of attempt, what is pending counted as done.
-pub fn left(tx: &mut Tx<'_>, payment: PaymentId, standing: &Standing) -> Result<[i64; 2]> {
+/// How much of a payment is still to be had, in minor units; what is pending counts as done.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    /// Reserved: to be captured or voided.
+    pub reserved: i64,
+    /// Here: to be sent back.
+    pub here: i64,
+    /// Of what is reserved, asked to be captured or voided by attempts of which nobody knows yet.
+    pub moving: i64,
+}
+
+/// How much of a payment is still to be had.
+pub fn left(tx: &mut Tx<'_>, payment: PaymentId, standing: &Standing) -> Result<Left> {
     let rows = tx.conn.rows::<(Text, BigInt), (PaymentAttemptKind, i64)>(
         "SELECT kind, amount FROM payment_attempts WHERE payment_id = ? AND status = 'pending'",
         params![payment],
@@ -40,10 +51,12 @@ pub fn left(tx: &mut Tx<'_>, payment: PaymentId, standing: &Standing) -> Result<
             .filter(|(kind, _)| (*kind == PaymentAttemptKind::Refund) == refund);
         counts.map(|(_, amount)| amount).sum()
     };
-    Ok([
-        (standing.outstanding - pending(false)).max(0),
-        (standing.kept() - pending(true)).max(0),
-    ])
+    let moving = pending(false);
+    Ok(Left {
+        reserved: (standing.outstanding - moving).max(0),
+        here: (standing.kept() - pending(true)).max(0),
+        moving,
+    })
 }
 
 /// Records an attempt, or refuses what cannot be. The payment is locked.
@@ -55,7 +68,7 @@ pub fn begin(
     wish: Wish,
     check_at: Timestamp,
 ) -> Result<AttemptRow> {
-    let [reserved, here] = left(tx, payment.id, standing)?;
+    let Left { reserved, here, .. } = left(tx, payment.id, standing)?;
     let captured_before = standing.captured > 0 || standing.outstanding > reserved;
     let refused = |detail: String| Err(Error::new(Code::InvalidState, detail));
     let (left, able, done) = match wish.kind {

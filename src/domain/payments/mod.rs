@@ -25,7 +25,9 @@ mod queries;
 mod standing;
 
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
-pub use attempts::{Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left};
+pub use attempts::{
+    Left, Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left,
+};
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,
     PaymentDetails, PaymentEvent, PaymentEventEntry, PaymentEventKind, PaymentRow, PaymentStatus,
