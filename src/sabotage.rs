@@ -18,6 +18,8 @@ pub enum Guard {
     Once,
     /// No more money moves than there is: the payment is locked, and what is pending counts as gone.
     Money,
+    /// No more is spent of a gift card than is on it.
+    Credit,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

@@ -32,7 +32,10 @@ pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
 pub const fn gives_up_on(code: Code) -> bool {
     matches!(
         code,
-        Code::InsufficientStock | Code::PaymentMismatch | Code::VersionConflict
+        Code::InsufficientStock
+            | Code::InsufficientCredit
+            | Code::PaymentMismatch
+            | Code::VersionConflict
     )
 }
 
