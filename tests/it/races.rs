@@ -136,10 +136,10 @@ fn never_spent_twice(shop: &Shop) -> Result<(), String> {
     let store = Store::open(shop);
     store.sell(&[("MUG", 510, 100)]);
     let input = json!({ "amount": 1_000, "currency": "EUR" });
-    let card = shop.staff().post("/gift-cards", input).created();
+    let gift = shop.staff().post("/gift-cards", input).created();
     let carts = many(20, |_| {
         let cart = store.cart(&[("MUG", 1)]);
-        let pay = json!({ "giftCards": [card.text("/code")] });
+        let pay = json!({ "giftCards": [gift.text("/code")] });
         cart.client
             .once()
             .post(&cart.path("/checkout"), pay)
@@ -152,7 +152,7 @@ fn never_spent_twice(shop: &Shop) -> Result<(), String> {
         &summary(&answers),
         &counts(&[("200", 1), ("409 INSUFFICIENT_CREDIT", 19)]),
     )?;
-    let path = format!("/gift-cards/{}", card.text("/giftCard/id"));
+    let path = format!("/gift-cards/{}", gift.text("/giftCard/id"));
     let left = shop.staff().get(&path).ok().at("/balance/amount").clone();
     expect("the balance", &left, &json!(0))?;
     expect("the stock", &store.stock("MUG"), &(100, 19, 1))?;

@@ -13,7 +13,7 @@ use super::{
 use crate::context::{Cx, Tx};
 use crate::kernel::ids::CreditAccountId;
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Checks, Code, Error, Money, Page, Result, Timestamp, shape};
+use crate::kernel::{Checks, Error, Money, Page, Result, Timestamp, shape};
 use crate::operation::{Answer, Flow, Mutation, Query};
 
 impl Query for GetGiftCard {
@@ -252,7 +252,7 @@ fn check_change(checks: &mut Checks, amount: i64, reason: &str) {
 }
 
 fn adjust(tx: &mut Tx<'_>, account: &AccountRow, amount: i64, reason: &str) -> Result<AccountRow> {
-    let Some(row) = queries::shift(tx, account.id, amount)? else {
+    let Some(row) = queries::shift(tx, account.id, amount, MOST)? else {
         let message = format!(
             "The balance is {}, and must stay between 0 and 10^12.",
             account.balance
@@ -283,15 +283,10 @@ impl Flow for GiftCardBalance {
                 }))
             })
             .await?;
-        match found {
-            Some(funds) => Ok(Answer::fresh(funds)),
-            None => {
-                guesses.wrong(cx, 1)?;
-                Err(Error::new(
-                    Code::NotFound,
-                    "There is no gift card with this code.",
-                ))
-            }
-        }
+        let Some(funds) = found else {
+            guesses.wrong(cx, 1)?;
+            return Err(Error::not_found("gift card"));
+        };
+        Ok(Answer::fresh(funds))
     }
 }

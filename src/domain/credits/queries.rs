@@ -14,7 +14,7 @@ use crate::sabotage::Guard;
 use crate::schema::{credit_accounts, credit_entries};
 use crate::{on, params};
 
-/// No account has more, in minor units: far from where numbers end.
+/// Nobody puts more on an account, in minor units: far from where numbers end.
 pub const MOST: i64 = 1_000_000_000_000;
 
 /// Finds an account.
@@ -168,14 +168,19 @@ pub fn ensure_store_credit(tx: &mut Tx<'_>, email: &str, currency: Currency) -> 
     Ok(())
 }
 
-/// Adds to a balance, or takes from it, within what a balance may be; nothing where it would leave that.
-pub fn shift(tx: &mut Tx<'_>, id: CreditAccountId, amount: i64) -> Result<Option<AccountRow>> {
+/// Adds to a balance, or takes from it, between nothing and `most`; does nothing where it would leave that.
+pub fn shift(
+    tx: &mut Tx<'_>,
+    id: CreditAccountId,
+    amount: i64,
+    most: i64,
+) -> Result<Option<AccountRow>> {
     let now = tx.now;
     Ok(on!(tx.conn, |c| diesel::update(
         credit_accounts::table
             .find(id)
             .filter(credit_accounts::balance.ge(-amount))
-            .filter(credit_accounts::balance.le(MOST - amount)),
+            .filter(credit_accounts::balance.le(most - amount)),
     )
     .set((
         credit_accounts::balance.eq(credit_accounts::balance + amount),

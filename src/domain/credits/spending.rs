@@ -73,16 +73,15 @@ pub fn plan(
             let account = found
                 .iter()
                 .find(|account| account.code_hash.as_ref() == Some(hash));
-            match account {
-                Some(account) => match complaint(tx, account, currency, twice) {
-                    None => pay(account, i64::MAX, pointer),
-                    Some((code, message)) => {
-                        checks.that(false, pointer, code, message);
-                    }
-                },
-                None => {
-                    let message = "There is no gift card with this code.";
-                    checks.that(false, pointer, UNKNOWN, message);
+            let Some(account) = account else {
+                let message = "There is no gift card with this code.";
+                checks.that(false, pointer, UNKNOWN, message);
+                continue;
+            };
+            match complaint(tx, account, currency, twice) {
+                None => pay(account, i64::MAX, pointer),
+                Some((code, message)) => {
+                    checks.that(false, pointer, code, message);
                 }
             }
         }
@@ -177,7 +176,7 @@ pub fn give_back(
     attempt: PaymentAttemptId,
     amount: i64,
 ) -> Result<CreditStanding> {
-    let row = queries::shift(tx, account, amount)?
+    let row = queries::shift(tx, account, amount, i64::MAX)?
         .ok_or_else(|| Error::internal("an account cannot take what it paid"))?;
     let entry = NewEntry {
         payment: Some(payment),
