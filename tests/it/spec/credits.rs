@@ -76,17 +76,17 @@ fn entry(kind: &str, amount: i64) -> (String, i64) {
 }
 
 /// Starts a checkout with cards, and a payment for the rest.
-fn start(cart: &Cart, codes: &[&str], payment: Option<Value>) -> Answer {
+fn start(cart: &Cart, codes: &[&str], payment: Option<&Value>) -> Answer {
     let body = json!({ "giftCards": codes, "payment": payment });
     cart.client.once().post(&cart.path("/checkout"), body)
 }
 
-fn test_payment(token: &str) -> Option<Value> {
-    Some(json!({ "provider": "test", "token": token }))
+fn test_payment(token: &str) -> Value {
+    json!({ "provider": "test", "token": token })
 }
 
-fn remote_payment(token: &str) -> Option<Value> {
-    Some(json!({ "provider": "test_remote", "token": token }))
+fn remote_payment(token: &str) -> Value {
+    json!({ "provider": "test_remote", "token": token })
 }
 
 /// Provider, status, captured and refunded of each payment of an order.
@@ -249,10 +249,10 @@ both! {
 
     fn cards_and_a_provider_share_a_payment(shop) {
         let store = with_mugs(shop);
-        for payment in [test_payment("approve"), remote_payment("approve"), Some(json!({ "provider": "manual" }))] {
+        for payment in [test_payment("approve"), remote_payment("approve"), json!({ "provider": "manual" })] {
             let (first, second, third) = (card(shop, 300), card(shop, 200), card(shop, 5_000));
             let cart = store.cart(&[("MUG", 1)]);
-            let checkout = start(&cart, &[&second.code, &first.code], payment.clone()).created();
+            let checkout = start(&cart, &[&second.code, &first.code], Some(&payment)).created();
             assert_eq!(checkout.at("/payment/amount/amount"), TOTAL - 500);
             assert_eq!([checkout.at("/credits/0/amount/amount"), checkout.at("/credits/1/amount/amount")], [200, 300]);
             let placed = cart.place().ok();
@@ -262,7 +262,7 @@ both! {
             assert_eq!(placed.text("/order/paymentStatus"), "partially_paid");
             // What comes after all is paid has nothing to do.
             let cart = store.cart(&[("MUG", 1)]);
-            let checkout = start(&cart, &[&third.code, &card(shop, 100).code], payment.clone()).created();
+            let checkout = start(&cart, &[&third.code, &card(shop, 100).code], Some(&payment)).created();
             assert_eq!(checkout.at("/credits").as_array().unwrap().len(), 1);
             assert_eq!(checkout.at("/payment"), &Value::Null);
         }
@@ -277,10 +277,10 @@ both! {
         let card = card(shop, 300);
         for payment in [test_payment("decline"), remote_payment("decline")] {
             let cart = store.cart(&[("MUG", 1)]);
-            start(&cart, &[&card.code], payment).created();
+            start(&cart, &[&card.code], Some(&payment)).created();
             cart.place().refused(402, "PAYMENT_DECLINED");
             assert_eq!(card.balance(), 300);
-            start(&cart, &[&card.code], test_payment("approve")).created();
+            start(&cart, &[&card.code], Some(&test_payment("approve"))).created();
         }
         assert_eq!(card.entries(), [entry("issue", 300)]);
         shop.check();
@@ -291,11 +291,11 @@ both! {
         for payment in [test_payment("approve"), remote_payment("approve")] {
             let (card, other) = (card(shop, 300), card(shop, 300));
             let cart = store.cart(&[("MUG", 1)]);
-            start(&cart, &[&other.code, &card.code], payment.clone()).created();
+            start(&cart, &[&other.code, &card.code], Some(&payment)).created();
             card.change("adjust", json!({ "amount": -1, "reason": "spent at the till" })).ok();
             cart.place().refused(409, "INSUFFICIENT_CREDIT").about("/giftCards/1", "insufficient_credit");
             assert_eq!((card.balance(), other.balance()), (299, 300));
-            start(&cart, &[&other.code, &card.code], payment).created();
+            start(&cart, &[&other.code, &card.code], Some(&payment)).created();
             cart.place().ok();
             assert_eq!((card.balance(), other.balance()), (0, 0));
         }
@@ -306,7 +306,7 @@ both! {
         let store = with_mugs(shop);
         let card = card(shop, 300);
         let cart = store.cart(&[("MUG", 1)]);
-        start(&cart, &[&card.code], remote_payment("timeout")).created();
+        start(&cart, &[&card.code], Some(&remote_payment("timeout"))).created();
         assert_eq!(cart.place().ok().text("/outcome"), "processing");
         card.change("disable", json!({})).ok();
         shop.wait(Duration::from_mins(3));
@@ -333,7 +333,7 @@ both! {
         assert_eq!(balance_of(&store.front, &empty.code).ok().text("/standing"), "empty");
         let cart = store.cart(&[("MUG", 1)]);
         shop.unchanged(|| {
-            let refuse = |codes: &[&str]| start(&cart, codes, test_payment("approve")).refused(422, "VALIDATION_FAILED");
+            let refuse = |codes: &[&str]| start(&cart, codes, Some(&test_payment("approve"))).refused(422, "VALIDATION_FAILED");
             let said = refuse(&[&expired.code, &disabled.code, &empty.code, &foreign.code, "0000"]);
             let fields = said.fields();
             let told: Vec<(&str, &str)> = fields.iter().map(|(at, code)| (at.as_str(), code.as_str())).collect();
@@ -343,7 +343,7 @@ both! {
             ]);
             refuse(&[&good.code, &good.code]).about("/giftCards/1", "duplicate");
             refuse(&[good.code.as_str(); 6]).about("/giftCards", "wrong_count");
-            let by_name = start(&cart, &[], Some(json!({ "provider": "gift_card" })));
+            let by_name = start(&cart, &[], Some(&json!({ "provider": "gift_card" })));
             by_name.refused(422, "VALIDATION_FAILED").about("/payment/provider", "unknown_provider");
         });
         shop.check();
@@ -353,7 +353,7 @@ both! {
         let store = with_mugs(shop);
         let card = card(shop, 1_000);
         let cart = store.cart(&[("MUG", 1)]);
-        start(&cart, &[&card.code], test_payment("approve")).created();
+        start(&cart, &[&card.code], Some(&test_payment("approve"))).created();
         let placed = cart.place().ok();
         let payment = placed.text("/order/payments/1/id");
         let ask = |what: &str, body: Value| shop.staff().once().post(&format!("/payments/{payment}/{what}"), body);
@@ -382,7 +382,7 @@ both! {
         for payment in [test_payment("approve"), remote_payment("approve")] {
             let (first, second) = (card(shop, 300), card(shop, 400));
             let cart = store.cart(&[("MUG", 2)]);
-            start(&cart, &[&first.code, &second.code], payment).created();
+            start(&cart, &[&first.code, &second.code], Some(&payment)).created();
             let placed = cart.place().ok();
             let order = placed.text("/order/id");
             let line = placed.at("/order/lines/0/id");
@@ -408,7 +408,7 @@ both! {
         let spent = card_of(shop, json!({ "amount": 300, "currency": "EUR", "expiresAt": soon }));
         let eternal = self::card(shop, 500);
         let cart = store.cart(&[("MUG", 1)]);
-        start(&cart, &[&spent.code], test_payment("approve")).created();
+        start(&cart, &[&spent.code], Some(&test_payment("approve"))).created();
         let order = cart.place().ok().text("/order/id").to_owned();
         shop.work();
         assert_eq!(card.balance(), 1_000);
@@ -527,7 +527,7 @@ both! {
         let store = with_mugs(shop);
         let count = |codes: &[&str]| {
             let cart = store.cart(&[("MUG", 1)]);
-            let (_, started) = shop.statements(&cart.client, |_| start(&cart, codes, test_payment("approve")).created());
+            let (_, started) = shop.statements(&cart.client, |_| start(&cart, codes, Some(&test_payment("approve"))).created());
             let (_, placed) = shop.statements(&cart.client, |_| cart.place().ok());
             (started, placed)
         };
