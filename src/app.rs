@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
+    carts, catalog, channels, credits, flows, identity, inventory, orders, payments, pricing,
+    shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
@@ -21,7 +22,7 @@ use crate::ports::payment::{PaymentProvider, PaymentProviders};
 use crate::providers::http::{Http, HttpSettings};
 use crate::providers::paypal::{Paypal, PaypalSettings};
 use crate::providers::stripe::{Stripe, StripeSettings};
-use crate::providers::{Manual, TestPayments};
+use crate::providers::{Credit, Manual, TestPayments};
 
 /// Every operation, in the order of the domains.
 pub fn registry<D: Door>() -> Registry<D> {
@@ -35,6 +36,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     catalog::register(&mut registry);
     carts::register(&mut registry);
     payments::register(&mut registry);
+    credits::register(&mut registry);
     orders::register(&mut registry);
     flows::register(&mut registry);
     registry
@@ -71,11 +73,14 @@ pub fn open_with(
         return Err(Error::new(Code::Unavailable, detail));
     }
     let cursors = CursorKey::new(&secret(&mut conn, "cursors")?);
+    let codes = credits::CodeKey::new(secret(&mut conn, "gift_cards")?);
     drop(conn);
     let db = Db::open(&address, config.connection_count())?;
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
     parts.add(PaymentProviders::new(providers));
+    parts.add(codes);
+    parts.add(credits::Guesses::default());
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::derive::derive);
@@ -85,7 +90,11 @@ pub fn open_with(
 }
 
 fn payment_providers(config: &Config, clock: &Clock) -> Result<Vec<Arc<dyn PaymentProvider>>> {
-    let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(Manual)];
+    let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![
+        Arc::new(Manual),
+        Arc::new(Credit::GiftCard),
+        Arc::new(Credit::StoreCredit),
+    ];
     if config.is_on(config.test_payments) {
         providers.push(Arc::new(TestPayments::local()));
         providers.push(Arc::new(TestPayments::remote(Duration::from_millis(50))));
@@ -141,6 +150,7 @@ pub fn jobs() -> Jobs {
         "payments.reconcile",
         flows::reconcile,
     );
+    jobs.every(Duration::from_hours(24), "credits.expire", credits::expire);
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {

@@ -22,6 +22,8 @@ pub enum Guard {
     Keys,
     /// Money that no order is for is let go.
     Release,
+    /// No more is spent of a gift card than is on it.
+    Credit,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

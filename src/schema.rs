@@ -502,6 +502,45 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+    use crate::kernel::column::{Doc, Id, Ts};
+
+    credit_accounts (id) {
+        id -> Id,
+        kind -> Text,
+        code_hash -> Nullable<Text>,
+        last4 -> Nullable<Text>,
+        email -> Nullable<Text>,
+        currency -> Text,
+        balance -> BigInt,
+        status -> Text,
+        expires_at -> Nullable<Ts>,
+        note -> Nullable<Text>,
+        metadata -> Doc,
+        version -> BigInt,
+        created_at -> Ts,
+        updated_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    credit_entries (id) {
+        id -> Id,
+        account_id -> Id,
+        kind -> Text,
+        amount -> BigInt,
+        reason -> Nullable<Text>,
+        payment_id -> Nullable<Id>,
+        attempt_id -> Nullable<Id>,
+        actor -> Text,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use crate::kernel::column::{Id, Ts};
 
     payment_notices (provider, id) {

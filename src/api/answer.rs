@@ -54,6 +54,9 @@ pub fn problem(error: &Error, request_id: Uuid) -> HttpResponse {
         Code::Unavailable => {
             answer.insert_header((header::RETRY_AFTER, "1"));
         }
+        Code::TooManyAttempts => {
+            answer.insert_header((header::RETRY_AFTER, "900"));
+        }
         _ => {}
     }
     answer.body(serde_json::to_vec(&problem).unwrap_or_default())

@@ -66,6 +66,10 @@ scopes! {
     PaymentsRead = "payments:read",
     /// Capture, void, refund and record payments.
     PaymentsWrite = "payments:write",
+    /// See gift cards and store credit.
+    CreditsRead = "credits:read",
+    /// Issue and change gift cards and store credit, and pay with store credit.
+    CreditsWrite = "credits:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

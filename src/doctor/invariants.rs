@@ -100,21 +100,25 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "an order is in its cart's currency",
-        says: "cart, checkout, payment and order have one currency and one total",
+        says: "cart, checkout, payments and order have one currency and one total: the checkout's own payment and those by credit",
         sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
               JOIN carts c ON c.id = o.cart_id JOIN checkouts k ON k.id = o.checkout_id
-              JOIN payments p ON p.id = k.payment_id
-              WHERE o.currency <> c.currency OR o.currency <> k.currency OR o.currency <> p.currency
-                  OR o.grand_total <> k.total OR o.grand_total <> p.amount",
+              JOIN payments p ON p.checkout_id = k.id
+                  AND (p.id = k.payment_id OR p.provider IN ('gift_card', 'store_credit'))
+              GROUP BY o.id, o.number, o.currency, c.currency, k.currency, o.grand_total, k.total
+              HAVING o.currency <> c.currency OR o.currency <> k.currency OR o.currency <> min(p.currency)
+                  OR o.currency <> max(p.currency) OR o.grand_total <> k.total OR o.grand_total <> sum(p.amount)",
     },
     Invariant {
         name: "every order is paid or will be",
-        says: "an order's payment is authorised, awaited or captured with the order's total",
+        says: "an order's payments are authorised, awaited or captured with the order's total",
         sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o
-              JOIN checkouts k ON k.id = o.checkout_id
-              WHERE o.grand_total <> (SELECT COALESCE(max(e.amount), -1) FROM payment_events e
-                  WHERE e.payment_id = k.payment_id
-                    AND e.kind IN ('authorization_success', 'awaited', 'charge_success'))",
+              JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payments p ON p.checkout_id = k.id
+                  AND (p.id = k.payment_id OR p.provider IN ('gift_card', 'store_credit'))
+              GROUP BY o.id, o.number, o.grand_total
+              HAVING o.grand_total <> sum((SELECT COALESCE(max(e.amount), -1) FROM payment_events e
+                  WHERE e.payment_id = p.id
+                    AND e.kind IN ('authorization_success', 'awaited', 'charge_success')))",
     },
     Invariant {
         name: "no more is captured than was promised, nor goes back than came",
@@ -158,6 +162,28 @@ pub const INVARIANTS: &[Invariant] = &[
                     'refund_reverse', 'chargeback', 'chargeback_reverse')
               UNION ALL SELECT 'transfer ' || id(t.event_id) FROM ledger_transfers t
               WHERE NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.id = t.event_id)",
+    },
+    Invariant {
+        name: "credit follows from its entries",
+        says: "the balance of a gift card or store credit is the sum of its entries, and never negative",
+        sql: "SELECT 'account ' || id(a.id) || ': balance ' || a.balance || ', entries ' || COALESCE(e.amount, 0)
+              FROM credit_accounts a LEFT JOIN (
+                  SELECT account_id, sum(amount) AS amount FROM credit_entries GROUP BY account_id) e ON e.account_id = a.id
+              WHERE a.balance <> COALESCE(e.amount, 0) OR a.balance < 0",
+    },
+    Invariant {
+        name: "credit pays what its payments say",
+        says: "what a payment has redeemed and not given back is what it has captured and not refunded",
+        sql: "SELECT 'payment ' || id(p.id) || ': captured ' || COALESCE(v.amount, 0) || ', redeemed ' || COALESCE(e.amount, 0)
+              FROM payments p LEFT JOIN (
+                  SELECT payment_id, sum(CASE kind WHEN 'charge_success' THEN amount WHEN 'refund_reverse' THEN amount
+                      WHEN 'refund_success' THEN -amount ELSE 0 END) AS amount
+                  FROM payment_events GROUP BY payment_id) v ON v.payment_id = p.id
+              LEFT JOIN (
+                  SELECT payment_id, -sum(amount) AS amount FROM credit_entries
+                  WHERE payment_id IS NOT NULL GROUP BY payment_id) e ON e.payment_id = p.id
+              WHERE COALESCE(v.amount, 0) <> COALESCE(e.amount, 0)
+                AND (p.provider IN ('gift_card', 'store_credit') OR e.payment_id IS NOT NULL)",
     },
     Invariant {
         name: "no money is held without an order",

@@ -11,6 +11,7 @@
 //! | quote | a cart's lines, totals and problems at one moment |
 //! | checkout | a quote frozen while its stock is held and its payment is made |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
+//! | credit, entry | a gift card or store credit, and the ledger its balance follows from |
 
 pub mod channels;
 
@@ -29,6 +30,8 @@ pub mod catalog;
 pub mod carts;
 
 pub mod payments;
+
+pub mod credits;
 
 pub mod orders;
 

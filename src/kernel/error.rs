@@ -72,6 +72,8 @@ codes! {
     CartNotReady = 409 "CART_NOT_READY";
     /// The provider reports another amount or currency than is due; nothing is placed, and the money is let go.
     PaymentMismatch = 409 "PAYMENT_MISMATCH";
+    /// A gift card or the store credit has less than the checkout counts on; start the checkout again.
+    InsufficientCredit = 409 "INSUFFICIENT_CREDIT";
     /// The checkout has expired or was never started; start it again.
     CheckoutExpired = 409 "CHECKOUT_EXPIRED";
     /// The object has changed since it was read; fetch it and apply the change again.
@@ -86,6 +88,8 @@ codes! {
     CurrencyNotSold = 422 "CURRENCY_NOT_SOLD";
     /// The key was used with another request; use a new key for a new request.
     IdempotencyKeyReused = 422 "IDEMPOTENCY_KEY_REUSED";
+    /// Too many wrong codes; try again after the time in `Retry-After`.
+    TooManyAttempts = 429 "TOO_MANY_ATTEMPTS";
     /// The GraphQL document does not fit the schema.
     GraphqlInvalid = 400 "GRAPHQL_INVALID";
     /// The GraphQL document asks for more than one request may.

@@ -38,6 +38,10 @@ id!(/// Something a payment's provider was asked for.
     PaymentAttemptId, "pat");
 id!(/// An event of a payment.
     PaymentEventId, "pev");
+id!(/// A gift card or store credit.
+    CreditAccountId, "cra");
+id!(/// An entry of a gift card or of store credit.
+    CreditEntryId, "cre");
 id!(/// An order.
     OrderId, "ord");
 id!(/// An order's line.

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod choice;
 pub mod column;
+pub mod crockford;
 pub mod error;
 pub mod id;
 pub mod ids;

@@ -1,10 +1,12 @@
 //! Adapters: what stands behind the ports.
 
+mod credit;
 pub mod http;
 mod manual;
 pub mod paypal;
 pub mod stripe;
 mod test_payments;
 
+pub use credit::Credit;
 pub use manual::Manual;
 pub use test_payments::TestPayments;

@@ -131,6 +131,34 @@ fn never_refunded_twice(shop: &Shop, provider: &str) -> Result<(), String> {
     shop.sound()
 }
 
+/// Twenty carts of 10.00 want to be paid with one gift card of 10.00: one is.
+fn never_spent_twice(shop: &Shop) -> Result<(), String> {
+    let store = Store::open(shop);
+    store.sell(&[("MUG", 510, 100)]);
+    let input = json!({ "amount": 1_000, "currency": "EUR" });
+    let gift = shop.staff().post("/gift-cards", input).created();
+    let carts = many(20, |_| {
+        let cart = store.cart(&[("MUG", 1)]);
+        let pay = json!({ "giftCards": [gift.text("/code")] });
+        cart.client
+            .once()
+            .post(&cart.path("/checkout"), pay)
+            .created();
+        cart
+    });
+    let answers = concurrently(carts.len(), |i| carts[i].place());
+    expect(
+        "the answers",
+        &summary(&answers),
+        &counts(&[("200", 1), ("409 INSUFFICIENT_CREDIT", 19)]),
+    )?;
+    let path = format!("/gift-cards/{}", gift.text("/giftCard/id"));
+    let left = shop.staff().get(&path).ok().at("/balance/amount").clone();
+    expect("the balance", &left, &json!(0))?;
+    expect("the stock", &store.stock("MUG"), &(100, 19, 1))?;
+    shop.sound()
+}
+
 /// Orders are placed at once; every fourth fails after its number was taken, every fifth is declined before.
 fn numbers_have_no_gaps(shop: &Shop) -> Result<(), String> {
     let store = Store::open(shop);
@@ -172,6 +200,10 @@ both! {
 
     fn fifty_want_thirty_percent_back_from_far_away_and_three_get_it(shop) {
         never_refunded_twice(shop, "test_remote").unwrap();
+    }
+
+    fn twenty_carts_want_one_gift_card_and_one_gets_it(shop) {
+        never_spent_twice(shop).unwrap();
     }
 
     fn two_hundred_shoppers_want_ten_mugs_and_ten_get_one(shop) {
@@ -276,17 +308,19 @@ mod broken {
     /// Takes a guard away. What the database itself would forbid is allowed beforehand.
     fn without(shop: &Shop, guard: Guard) {
         match guard {
-            Guard::Stock | Guard::StockLock => oversell(shop),
+            Guard::Stock | Guard::StockLock => allow(shop, "stock_levels", "never_oversold"),
+            Guard::Credit => allow(shop, "credit_accounts", "credit_never_negative"),
             Guard::Once => order_twice(shop),
             Guard::Numbers | Guard::Money | Guard::Keys | Guard::Release => {}
         }
         shop.app().sabotage.remove(guard);
     }
 
-    fn oversell(shop: &Shop) {
+    /// Allows what a table's constraint forbids.
+    fn allow(shop: &Shop, table: &str, constraint: &str) {
         if shop.connect().is_postgres() {
             shop.alter()
-                .batch("ALTER TABLE stock_levels DROP CONSTRAINT never_oversold")
+                .batch(&format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"))
                 .unwrap();
             return;
         }
@@ -330,6 +364,11 @@ mod broken {
         fn without_the_guard_of_the_money_more_goes_back_than_came(shop) {
             without(shop, Guard::Money);
             noticed(never_refunded_twice(shop, "test"), r#""200": "#);
+        }
+
+        fn without_the_guard_of_the_credit_a_card_is_spent_twice(shop) {
+            without(shop, Guard::Credit);
+            noticed(never_spent_twice(shop), r#"the answers: {"200": 20}"#);
         }
 
         fn without_the_one_way_door_a_cart_is_two_orders(shop) {

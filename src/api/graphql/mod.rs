@@ -11,7 +11,8 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
+    carts, catalog, channels, credits, flows, identity, inventory, orders, payments, pricing,
+    shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -26,6 +27,7 @@ pub struct Query(
     catalog::CatalogQueries,
     carts::CartQueries,
     payments::PaymentQueries,
+    credits::CreditQueries,
     orders::OrderQueries,
     flows::FlowQueries,
 );
@@ -41,6 +43,8 @@ pub struct Mutation(
     shipping::ShippingMutations,
     catalog::CatalogMutations,
     carts::CartMutations,
+    credits::CreditMutations,
+    credits::CreditFlows,
     flows::FlowMutations,
     flows::OrderFlows,
 );

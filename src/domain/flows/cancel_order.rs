@@ -2,6 +2,7 @@
 
 use super::move_money;
 use crate::context::Tx;
+use crate::domain::credits;
 use crate::domain::inventory::{self, Pick};
 use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};
 use crate::domain::payments::{
@@ -126,8 +127,9 @@ fn together(taken: Vec<Allocation>) -> Vec<Pick> {
         .collect()
 }
 
-/// What is only promised is let go; what is here goes back: of the latest payment first. A provider far away is asked by a
-/// job; money that people brought, people take back.
+/// What is only promised is let go; what is here goes back: of the latest payment first, so that what gift cards and store
+/// credit paid goes back there before other money does. A provider far away is asked by a job; money that people brought,
+/// people take back.
 fn give_back_money(
     tx: &mut Tx<'_>,
     order: &orders::OrderRow,
@@ -137,6 +139,14 @@ fn give_back_money(
     let mut locked = Vec::new();
     for id in payments::ids_of(tx, order.checkout_id)? {
         locked.push(payments::lock(tx, id)?);
+    }
+    let by_credit = locked
+        .iter()
+        .filter(|(payment, _)| credits::is_credit(&payment.provider))
+        .map(|(payment, _)| move_money::account_of(payment))
+        .collect::<Result<Vec<_>>>()?;
+    if !by_credit.is_empty() {
+        credits::lock(tx, by_credit.into_iter())?;
     }
     let mut amount = amount;
     for (payment, events) in locked.iter().rev() {

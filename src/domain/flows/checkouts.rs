@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Tx;
 use crate::domain::carts::{self, Quote};
+use crate::domain::credits::Share;
 use crate::domain::payments::{self, Payment, PaymentRow, Standing};
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
@@ -43,8 +44,11 @@ output! {
         status: CheckoutStatus,
         /// What is to be paid.
         total: Money,
-        /// How it is paid.
-        payment: Payment,
+        /// How what gift cards and store credit leave is paid; null where they pay all of it.
+        #[schema(required = true)]
+        payment: Option<Payment>,
+        /// What gift cards and store credit pay, in the order in which they were given.
+        credits: Vec<Payment>,
         /// Until when its stock is held.
         expires_at: Timestamp,
         /// When it was started.
@@ -83,6 +87,9 @@ pub struct Chosen {
     /// Whether the money is taken with the order, as its channel wanted when the checkout was started.
     #[serde(default)]
     pub capture: bool,
+    /// What gift cards and store credit pay of the total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Share>,
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";
@@ -149,12 +156,32 @@ impl From<CheckoutTuple> for CheckoutRow {
 }
 
 impl CheckoutRow {
-    /// What is to be paid.
-    pub fn money(&self) -> Money {
+    /// What gift cards and store credit leave to be paid.
+    pub fn due(&self) -> Money {
+        let credit: i64 = self.payment.credits.iter().map(|share| share.amount).sum();
         Money {
-            amount: self.total,
+            amount: self.total - credit,
             currency: self.currency,
         }
+    }
+
+    /// Whether gift cards and store credit pay all of it, so that nobody is asked for money. The payment of the checkout is
+    /// then that of the first of them.
+    pub fn is_covered(&self) -> bool {
+        !self.payment.credits.is_empty() && self.due().amount == 0
+    }
+
+    /// The payments that stand for gift cards and store credit, as they were recorded when the checkout was started.
+    pub fn credit_rows(&self) -> impl Iterator<Item = PaymentRow> {
+        self.payment.credits.iter().map(|share| PaymentRow {
+            id: share.payment_id,
+            provider: share.kind.as_str().to_owned(),
+            method: share.kind.as_str().to_owned(),
+            token: None,
+            amount: share.amount,
+            reference: Some(share.account_id.to_string()),
+            ..self.payment_row()
+        })
     }
 
     /// The payment as it was recorded when the checkout was started.
@@ -166,7 +193,7 @@ impl CheckoutRow {
             method: self.payment.method.clone(),
             token: self.payment.token.clone(),
             currency: self.currency,
-            amount: self.total,
+            amount: self.due().amount,
             next_check_at: None,
             created_at: self.created_at,
             reference: None,
@@ -189,8 +216,8 @@ impl CheckoutRow {
         }
     }
 
-    /// The checkout as clients see it.
-    pub fn into_checkout(self, payment: Payment) -> Checkout {
+    /// The checkout as clients see it, with what is known of its own payment and of those by credit.
+    pub fn into_checkout(self, payment: Option<Payment>, credits: Vec<Payment>) -> Checkout {
         Checkout {
             id: self.id,
             cart_id: self.cart_id,
@@ -201,9 +228,18 @@ impl CheckoutRow {
                 currency: self.currency,
             },
             payment,
+            credits,
             expires_at: self.expires_at,
             created_at: self.created_at,
         }
+    }
+
+    /// The checkout as clients see it before anything was redeemed.
+    pub fn into_started(self, payment: Option<Payment>) -> Checkout {
+        let none = Standing::of(&[]);
+        let credits = self.credit_rows().map(|row| none.into_payment(row));
+        let credits = credits.collect();
+        self.into_checkout(payment, credits)
     }
 }
 
@@ -214,9 +250,19 @@ impl Query for super::GetCheckout {
             format!("SELECT {COLUMNS} FROM checkouts WHERE cart_id = ? ORDER BY id DESC LIMIT 1");
         let row =
             one(tx, &text, params![self.cart_id])?.ok_or_else(|| Error::not_found("checkout"))?;
-        let (payment, events) = payments::find(tx, row.payment_id)?
-            .ok_or_else(|| Error::internal("a checkout without a payment"))?;
-        Ok(row.into_checkout(Standing::of(&events).into_payment(payment)))
+        if row.payment.credits.is_empty() {
+            let (payment, events) = payments::find(tx, row.payment_id)?
+                .ok_or_else(|| Error::internal("a checkout without a payment"))?;
+            let payment = Standing::of(&events).into_payment(payment);
+            return Ok(row.into_checkout(Some(payment), Vec::new()));
+        }
+        let mut found = payments::of_checkouts(tx, std::iter::once(row.id))?;
+        let all = found.remove(&row.id).unwrap_or_default();
+        let (credits, others): (Vec<Payment>, Vec<Payment>) = all
+            .into_iter()
+            .partition(|p| row.payment.credits.iter().any(|s| s.payment_id == p.id));
+        let payment = others.into_iter().find(|p| p.id == row.payment_id);
+        Ok(row.into_checkout(payment, credits))
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::order_of;
 use crate::context::{Cx, Tx};
+use crate::domain::credits::{self, CreditStanding};
 use crate::domain::orders;
 use crate::domain::payments::{
     self, Absorbed, AttemptRow, News, PaymentAttemptKind, PaymentAttemptStatus, PaymentDetails,
     PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
 };
 use crate::input;
-use crate::kernel::ids::{OrderId, PaymentAttemptId, PaymentId};
+use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation};
@@ -271,6 +272,10 @@ pub fn absorb(
     let order = order_of(tx, payment.checkout_id)?;
     for id in &absorbed.ended {
         let attempt = payments::find_attempt(tx, *id)?;
+        let well = attempt.status == PaymentAttemptStatus::Succeeded;
+        if well && credits::is_credit(&payment.provider) {
+            give_back(tx, payment, &attempt)?;
+        }
         tell_attempt(tx, payment, order, &attempt)?;
     }
     let own = |news: &News| {
@@ -301,6 +306,28 @@ pub fn absorb(
         tell(tx, payment, order, entry, event, &facts)?;
     }
     Ok(absorbed)
+}
+
+/// The account that a payment by gift card or store credit came from.
+pub fn account_of(payment: &PaymentRow) -> Result<CreditAccountId> {
+    let reference = payment.reference.as_deref().unwrap_or_default();
+    reference.parse().map_err(Error::internal)
+}
+
+/// What a payment by credit sends back is on the card again. One that cannot be spent takes it too; the payment's events say
+/// so.
+fn give_back(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Result<()> {
+    let account = account_of(payment)?;
+    let standing = credits::give_back(tx, account, payment.id, attempt.id, attempt.amount)?;
+    if standing == CreditStanding::Usable {
+        return Ok(());
+    }
+    let news = News::new(PaymentEventKind::Info, 0, format!("{}:account", attempt.id));
+    payments::record(
+        tx,
+        payment.id,
+        &[news.with("account_standing", standing.as_str())],
+    )
 }
 
 /// Writes the end of an attempt into the order's timeline, and announces it.
@@ -407,7 +434,7 @@ fn manual_payment(tx: &mut Tx<'_>, order: &orders::OrderRow) -> Result<(PaymentI
         facts: None,
         expires_at: None,
     };
-    payments::insert(tx, &payment)?;
+    payments::insert(tx, std::slice::from_ref(&payment))?;
     Ok((payment.id, Standing::of(&[])))
 }
 

@@ -9,11 +9,12 @@ use super::{move_money, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
+use crate::domain::credits;
 use crate::domain::inventory::{self, Demand, Pick};
 use crate::domain::orders::{
     self, Allocation, Order, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, ShippingChoice,
 };
-use crate::domain::payments::{self, News, Payment, PaymentEventKind};
+use crate::domain::payments::{self, News, Payment, PaymentEventKind, PaymentRow};
 use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
 use crate::kernel::{Code, Error, Json, Result};
 use crate::operation::{Answer, Flow, Output};
@@ -120,6 +121,9 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     let Some(checkout) = checkouts::take(tx, cart)? else {
         return placed_before(tx, cart);
     };
+    if checkout.is_covered() {
+        return place(tx, &checkout, None);
+    }
     let providers = tx.app().part::<PaymentProviders>()?;
     let provider = providers
         .get(&checkout.payment.provider, "/payment/provider")?
@@ -128,12 +132,13 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
         Reach::Local(local) => decided(tx, &checkout, &local.decide(&checkout.authorize())),
         Reach::Remote => {
             refuse_changed(&checkout, &carts::find(tx, cart)?)?;
+            credits::refuse_short(tx, &checkout.payment.credits)?;
             let (payment, _) = payments::lock(tx, checkout.payment_id)?;
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
             let request = checkout.ask(&payment);
             let asked = News::new(
                 PaymentEventKind::AuthorizationRequest,
-                checkout.total,
+                checkout.due().amount,
                 request.key(),
             );
             payments::record(tx, payment.id, &[asked])?;
@@ -148,8 +153,8 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
 /// A provider in this process has decided about a payment that nothing has happened to before.
 fn decided(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result<Step> {
     if let Outcome::Known(report) = outcome {
-        payments::refuse_mismatch(checkout.money(), report)?;
-        let news = payments::news_of(checkout.total, report);
+        payments::refuse_mismatch(checkout.due(), report)?;
+        let news = payments::news_of(checkout.due().amount, report);
         payments::record(tx, checkout.payment_id, &news)?;
         let payment = payments::standing_after(&news).into_payment(checkout.payment_row());
         return finish(tx, checkout, &report.state, payment);
@@ -243,7 +248,7 @@ fn finish(
         }))))
     };
     match state {
-        State::Authorized { .. } | State::Awaited => place(tx, checkout, payment),
+        State::Authorized { .. } | State::Awaited => place(tx, checkout, Some(payment)),
         State::Open { .. } | State::ActionRequired { .. } => {
             reopen(tx, checkout)?;
             // A provider in this process keeps no session; its page is known by what it said just now.
@@ -285,7 +290,7 @@ fn without_report(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) ->
     let reference = format!("{}:{reason}", checkout.payment_id);
     let refused = News::new(
         PaymentEventKind::AuthorizationFailure,
-        checkout.total,
+        checkout.due().amount,
         reference,
     );
     payments::record(tx, checkout.payment_id, &[refused.with("reason", reason)])?;
@@ -318,8 +323,9 @@ impl Placement {
     }
 }
 
-/// Writes the order: nine statements (five on PostgreSQL), however many lines there are, the counter of numbers last.
-fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<Step> {
+/// Writes the order: nine statements (five on PostgreSQL), however many lines there are, the counter of numbers last. What
+/// gift cards and store credit pay is taken with it, for three statements more.
+fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> Result<Step> {
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
         // Another checkout of the cart was faster: this money is nobody's.
         payments::check_later(tx, checkout.payment_id, None)?;
@@ -335,6 +341,8 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
     let lines = order_lines(checkout, id);
     orders::insert_lines(tx, &lines)?;
     orders::insert_allocations(tx, &spread(&lines, picks)?)?;
+    let mut payments: Vec<Payment> = payment.into_iter().collect();
+    payments.extend(redeem(tx, checkout)?);
     if checkout.remote || checkout.status == CheckoutStatus::Paying {
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
         payments::check_later(tx, checkout.payment_id, None)?;
@@ -349,10 +357,33 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
         }),
     );
     Ok(ControlFlow::Break(Placement::placed(Order::new(
-        order,
-        lines,
-        vec![payment],
+        order, lines, payments,
     ))))
+}
+
+/// Takes what gift cards and store credit pay: authorised and captured at once.
+fn redeem(tx: &mut Tx<'_>, checkout: &CheckoutRow) -> Result<Vec<Payment>> {
+    if checkout.payment.credits.is_empty() {
+        return Ok(Vec::new());
+    }
+    credits::redeem(tx, &checkout.payment.credits)?;
+    let rows: Vec<PaymentRow> = checkout.credit_rows().collect();
+    let happened = |row: &PaymentRow| {
+        let account = row.reference.clone().unwrap_or_default();
+        let kinds = [
+            PaymentEventKind::AuthorizationSuccess,
+            PaymentEventKind::ChargeSuccess,
+        ];
+        let news = kinds.map(|kind| News::new(kind, row.amount, account.clone()));
+        (row.id, news.to_vec())
+    };
+    let news: Vec<(PaymentId, Vec<News>)> = rows.iter().map(happened).collect();
+    payments::record_first(tx, &news)?;
+    Ok(rows
+        .into_iter()
+        .zip(&news)
+        .map(|(row, (_, news))| payments::standing_after(news).into_payment(row))
+        .collect())
 }
 
 /// What was held becomes the order's. Where the hold is gone (the payment went through after the checkout ran out), it is

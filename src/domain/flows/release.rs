@@ -37,7 +37,10 @@ pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
 pub const fn gives_up_on(code: Code) -> bool {
     matches!(
         code,
-        Code::InsufficientStock | Code::PaymentMismatch | Code::VersionConflict
+        Code::InsufficientStock
+            | Code::InsufficientCredit
+            | Code::PaymentMismatch
+            | Code::VersionConflict
     )
 }
 
@@ -86,15 +89,28 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
     };
     let providers = cx.app.part::<PaymentProviders>()?;
     let provider = providers.get(&payment.provider, "/provider")?;
-    if matches!(provider.reach(), Reach::Local(_)) || payment.reference.is_none() {
-        // Nobody far away knows of it.
+    if matches!(provider.reach(), Reach::Local(_)) {
         return Ok(());
     }
+    let was_asked = events
+        .iter()
+        .any(|event| event.kind == PaymentEventKind::AuthorizationRequest);
+    let reference = match &payment.reference {
+        Some(reference) => reference.clone(),
+        // Nobody far away knows of it.
+        None if !was_asked => return Ok(()),
+        // What the provider said of it went with the order that could not be.
+        None => match provider.look_up(&payment.authorize(false)).await {
+            Outcome::Known(report) => report.reference,
+            Outcome::Refused { .. } => return Ok(()),
+            Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+        },
+    };
     let standing = Standing::of(&events);
     let request = |amount: i64| Move {
         payment: payment.id,
         attempt: PaymentAttemptId::from_uuid(payment.id.uuid()),
-        reference: payment.reference.clone().unwrap_or_default(),
+        reference: reference.clone(),
         amount: payment.of(amount),
         of: payment.money(),
         last: true,

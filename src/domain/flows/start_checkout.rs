@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::checkouts::{self, Checkout, CheckoutRow, CheckoutStatus, Chosen};
 use super::{move_money, release};
+use crate::auth::Scope;
 use crate::context::{Cx, Tx};
-use crate::domain::carts::{self, CartStatus, ProblemCode, Quote};
+use crate::domain::carts::{self, CartRow, CartStatus, ProblemCode, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
+use crate::domain::credits::{self, Guesses, Share};
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::input;
@@ -26,15 +28,30 @@ input! {
         expected_version: Option<i64>,
         /// The total that was shown, in minor units; refused when it is no longer the total.
         expected_total: Option<Minor>,
-        /// How it is paid.
-        payment: NewPayment,
+        /// Codes of gift cards, at most five. Each pays what is on it, in this order, until all is paid. They are not
+        /// reserved: placing the order takes the money, all of it or none.
+        gift_cards: Option<Vec<String>>,
+        /// How much the store credit of the cart's e-mail address pays at most, in minor units, after the gift cards. Needs
+        /// the scope `credits:write`.
+        store_credit: Option<Minor>,
+        /// How the rest is paid. May be left out where gift cards and store credit pay all of it; what it says is not used
+        /// then.
+        payment: Option<NewPayment>,
     }
 }
 
 impl Flow for StartCheckout {
     async fn run(self, cx: &Cx) -> Result<Answer<Checkout>> {
-        let opened = cx.settle_or(move |tx| self.freeze(tx)).await?;
-        let (payment, request) = match opened {
+        let guesses = cx.app.part::<Guesses>()?;
+        if self.gift_cards.is_some() {
+            guesses.check(cx)?;
+        }
+        let opened = cx.settle_or(move |tx| self.freeze(tx)).await;
+        if let Err(error) = &opened {
+            let wrong = error.fields.iter().filter(|f| f.code == credits::UNKNOWN);
+            guesses.wrong(cx, wrong.count())?;
+        }
+        let (payment, request) = match opened? {
             ControlFlow::Break(answer) => return Ok(answer),
             ControlFlow::Continue(asked) => asked,
         };
@@ -71,7 +88,7 @@ fn session_opened(tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome) -> Result<C
         }
         Outcome::Unknown => {}
     }
-    Ok(row.into_checkout(standing.into_payment(payment)))
+    Ok(row.into_started(Some(standing.into_payment(payment))))
 }
 
 impl StartCheckout {
@@ -90,8 +107,14 @@ impl StartCheckout {
             return Err(Error::version_conflict(cart.version));
         }
         let channel = Channels::get(tx, cart.channel_id)?;
-        let (chosen, remote, opens) =
-            self.choose(tx, channel.capture == CapturePolicy::Placement)?;
+        let chosen = match &self.payment {
+            Some(payment) => Some(choose(
+                tx,
+                payment,
+                channel.capture == CapturePolicy::Placement,
+            )?),
+            None => None,
+        };
         let lines = carts::lines_of(tx, cart.id)?;
         let (quote, _) = carts::quote_of(tx, &cart, &lines)?;
         refuse_problems(&quote)?;
@@ -107,6 +130,9 @@ impl StartCheckout {
                 message,
             ));
         }
+        let payment_id = PaymentId::new();
+        let shares = self.plan(tx, &cart, quote.total)?;
+        let way = Way::of(&quote, chosen, payment_id, shares)?;
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
             if replaced.remote {
@@ -119,96 +145,163 @@ impl StartCheckout {
             .plus(Duration::from_mins(channel.hold_minutes.unsigned_abs()));
         let held = inventory::hold(tx, cart.id.uuid(), &quote.demand(), expires_at)?;
         held.map_err(|shortages| refuse_shortage(&quote, &shortages))?;
-        let payment = PaymentRow {
-            id: PaymentId::new(),
-            checkout_id: CheckoutId::new(),
-            provider: chosen.provider.clone(),
-            method: chosen.method.clone(),
-            token: chosen.token.clone(),
-            currency: cart.currency,
-            amount: quote.total,
-            next_check_at: None,
-            created_at: tx.now,
-            reference: None,
-            session: None,
-            facts: None,
-            expires_at: None,
-        };
-        payments::insert(tx, &payment)?;
         let row = CheckoutRow {
-            id: payment.checkout_id,
+            id: CheckoutId::new(),
             cart_id: cart.id,
             cart_version: cart.version,
             status: CheckoutStatus::Open,
-            remote,
+            remote: way.remote,
             total: quote.total,
             quote,
             currency: cart.currency,
-            payment_id: payment.id,
-            payment: chosen,
+            payment_id: way.payment_id,
+            payment: way.chosen,
             expires_at,
             created_at: tx.now,
         };
+        let own = (!row.is_covered()).then(|| row.payment_row());
+        let payments: Vec<PaymentRow> = own.iter().cloned().chain(row.credit_rows()).collect();
+        payments::insert(tx, &payments)?;
         checkouts::insert(tx, &row)?;
-        if opens {
-            let request = row.ask(&payment);
-            return Ok(ControlFlow::Continue((payment, request)));
+        match own {
+            Some(payment) if way.opens => {
+                let request = row.ask(&payment);
+                Ok(ControlFlow::Continue((payment, request)))
+            }
+            own => {
+                let payment = own.map(|row| Standing::of(&[]).into_payment(row));
+                Ok(ControlFlow::Break(row.into_started(payment)))
+            }
         }
-        let payment = Standing::of(&[]).into_payment(payment);
-        Ok(ControlFlow::Break(row.into_checkout(payment)))
     }
 
-    /// The provider and method, whether the provider is far away, and whether it opens a session now.
-    fn choose(&self, tx: &Tx<'_>, capture: bool) -> Result<(Chosen, bool, bool)> {
-        let providers = tx.app().part::<PaymentProviders>()?;
-        let provider = providers.get(&self.payment.provider, "/payment/provider")?;
-        let methods = provider.methods();
-        let method = self
-            .payment
-            .method
-            .as_deref()
-            .or(methods.first().copied())
-            .unwrap_or_default();
-        let token_length = self.payment.token.as_ref().map_or(0, String::len);
-        Checks::new()
-            .that(
-                methods.contains(&method),
-                "/payment/method",
-                "unknown_method",
-                format!(
-                    "The provider {} offers: {}.",
-                    provider.name(),
-                    methods.join(", ")
-                ),
-            )
-            .that(
-                token_length <= 500,
-                "/payment/token",
-                "too_long",
-                "At most 500 bytes.",
-            )
-            .that(
-                self.payment.return_url.as_ref().is_none_or(|url| {
-                    url.starts_with("https://")
-                        && url.len() <= 2_000
-                        && !url.contains(char::is_whitespace)
-                }),
-                "/payment/returnUrl",
-                "invalid_url",
-                "An https address of at most 2000 bytes.",
-            )
-            .done()?;
-        let chosen = Chosen {
-            provider: provider.name().to_owned(),
-            method: method.to_owned(),
-            token: self.payment.token.clone(),
-            return_url: self.payment.return_url.clone(),
-            capture,
+    /// What gift cards and store credit pay.
+    fn plan(&self, tx: &mut Tx<'_>, cart: &CartRow, total: i64) -> Result<Vec<Share>> {
+        let codes = self.gift_cards.as_deref().unwrap_or_default();
+        let own = match self.store_credit {
+            Some(most) => {
+                tx.actor().require(Scope::CreditsWrite, "/storeCredit")?;
+                Some((cart.email.as_deref().unwrap_or_default(), most.0))
+            }
+            None => None,
         };
-        let remote = matches!(provider.reach(), Reach::Remote);
-        let opens = remote && provider.abilities().opens && self.payment.token.is_none();
-        Ok((chosen, remote, opens))
+        credits::plan(tx, codes, own, cart.currency, total)
     }
+}
+
+/// The way a checkout is paid.
+struct Way {
+    /// The payment that the checkout waits for.
+    payment_id: PaymentId,
+    chosen: Chosen,
+    /// Whether its provider is far away.
+    remote: bool,
+    /// Whether that opens a session now.
+    opens: bool,
+}
+
+impl Way {
+    /// What was chosen for the rest, or nothing but credit.
+    fn of(
+        quote: &Quote,
+        chosen: Option<Way>,
+        payment_id: PaymentId,
+        credits: Vec<Share>,
+    ) -> Result<Self> {
+        let credit: i64 = credits.iter().map(|share| share.amount).sum();
+        match (chosen, credits.first()) {
+            (_, Some(first)) if credit == quote.total => Ok(Self {
+                payment_id: first.payment_id,
+                chosen: Chosen {
+                    provider: first.kind.as_str().to_owned(),
+                    method: first.kind.as_str().to_owned(),
+                    token: None,
+                    return_url: None,
+                    capture: true,
+                    credits,
+                },
+                remote: false,
+                opens: false,
+            }),
+            (Some(way), _) => Ok(Self {
+                payment_id,
+                chosen: Chosen {
+                    credits,
+                    ..way.chosen
+                },
+                ..way
+            }),
+            (None, _) => {
+                let message = format!("There are {} left to be paid.", quote.total - credit);
+                Err(Error::invalid("/payment", "required", message))
+            }
+        }
+    }
+}
+
+/// The provider and method, whether the provider is far away, and whether it opens a session now.
+fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
+    if credits::is_credit(&wanted.provider) {
+        let message = "Gift cards are named in giftCards, store credit in storeCredit.";
+        return Err(Error::invalid(
+            "/payment/provider",
+            "unknown_provider",
+            message,
+        ));
+    }
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let provider = providers.get(&wanted.provider, "/payment/provider")?;
+    let methods = provider.methods();
+    let method = wanted
+        .method
+        .as_deref()
+        .or(methods.first().copied())
+        .unwrap_or_default();
+    let token_length = wanted.token.as_ref().map_or(0, String::len);
+    Checks::new()
+        .that(
+            methods.contains(&method),
+            "/payment/method",
+            "unknown_method",
+            format!(
+                "The provider {} offers: {}.",
+                provider.name(),
+                methods.join(", ")
+            ),
+        )
+        .that(
+            token_length <= 500,
+            "/payment/token",
+            "too_long",
+            "At most 500 bytes.",
+        )
+        .that(
+            wanted.return_url.as_ref().is_none_or(|url| {
+                url.starts_with("https://")
+                    && url.len() <= 2_000
+                    && !url.contains(char::is_whitespace)
+            }),
+            "/payment/returnUrl",
+            "invalid_url",
+            "An https address of at most 2000 bytes.",
+        )
+        .done()?;
+    let chosen = Chosen {
+        provider: provider.name().to_owned(),
+        method: method.to_owned(),
+        token: wanted.token.clone(),
+        return_url: wanted.return_url.clone(),
+        capture,
+        credits: Vec::new(),
+    };
+    let remote = matches!(provider.reach(), Reach::Remote);
+    let opens = remote && provider.abilities().opens && wanted.token.is_none();
+    Ok(Way {
+        payment_id: PaymentId::new(),
+        chosen,
+        remote,
+        opens,
+    })
 }
 
 /// A cart with problems is not checked out. Each is about a field of the cart.

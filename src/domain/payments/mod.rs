@@ -37,7 +37,7 @@ pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
     News, by_reference, check_later, checkout_of, due, find, ids_of, insert, lock, of_checkouts,
-    record, reference_of,
+    record, record_first, reference_of,
 };
 pub use standing::Standing;
 

@@ -14,10 +14,10 @@ use crate::sabotage::Guard;
 use crate::schema::payments;
 use crate::{on, params};
 
-/// Records an intent.
-pub fn insert(tx: &mut Tx<'_>, payment: &PaymentRow) -> Result<()> {
+/// Records intents, in one statement.
+pub fn insert(tx: &mut Tx<'_>, rows: &[PaymentRow]) -> Result<()> {
     on!(tx.conn, |c| diesel::insert_into(payments::table)
-        .values(payment)
+        .values(rows)
         .execute(c))?;
     Ok(())
 }
@@ -144,6 +144,41 @@ pub fn record(tx: &mut Tx<'_>, payment: PaymentId, news: &[News]) -> Result<()> 
              x.kind, x.amount, x.reference, x.data, ?
          FROM ? AS x WHERE true ON CONFLICT (payment_id, kind, provider_reference) DO NOTHING",
         params![payment, payment, now, batch],
+    )
+}
+
+/// Records what happened to several payments that nothing has happened to before, in one statement.
+pub fn record_first(tx: &mut Tx<'_>, news: &[(PaymentId, Vec<News>)]) -> Result<()> {
+    let rows = news.iter().flat_map(|(payment, news)| {
+        news.iter().zip(1_i64..).map(|(news, place)| {
+            [
+                PaymentEventId::new().into(),
+                (*payment).into(),
+                place.into(),
+                news.kind.into(),
+                news.amount.into(),
+                news.reference.as_str().into(),
+                Param::doc(&news.data),
+            ]
+        })
+    });
+    let batch = Batch::new(
+        &[
+            ("id", Kind::Id),
+            ("payment_id", Kind::Id),
+            ("place", Kind::Int),
+            ("kind", Kind::Text),
+            ("amount", Kind::Int),
+            ("reference", Kind::Text),
+            ("data", Kind::Doc),
+        ],
+        rows,
+    );
+    let now = tx.now;
+    tx.later(
+        "INSERT INTO payment_events (id, payment_id, sequence, kind, amount, provider_reference, data, created_at)
+         SELECT x.id, x.payment_id, x.place, x.kind, x.amount, x.reference, x.data, ? FROM ? AS x",
+        params![now, batch],
     )
 }
 

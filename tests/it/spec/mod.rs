@@ -4,6 +4,7 @@ mod carts;
 mod catalog;
 mod channels;
 mod checkout;
+mod credits;
 mod graphql;
 mod identity;
 mod import;
