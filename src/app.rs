@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
+    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, risk,
+    shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
@@ -33,6 +34,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     carts::register(&mut registry);
     payments::register(&mut registry);
     orders::register(&mut registry);
+    risk::register(&mut registry);
     flows::register(&mut registry);
     registry
 }
@@ -101,6 +103,7 @@ pub fn jobs() -> Jobs {
     );
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);
+    jobs.on(flows::ASSESS, flows::assess);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.

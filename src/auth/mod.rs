@@ -66,6 +66,10 @@ scopes! {
     PaymentsRead = "payments:read",
     /// Capture, void, refund and record payments.
     PaymentsWrite = "payments:write",
+    /// See how risky orders are, what waits for a decision, and the block list.
+    RiskRead = "risk:read",
+    /// Approve and decline orders, change the block list.
+    RiskWrite = "risk:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

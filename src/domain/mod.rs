@@ -10,6 +10,8 @@
 //! | hold, allocation | stock promised to a checkout, and to an order |
 //! | quote | a cart's lines, totals and problems at one moment |
 //! | checkout | a quote frozen while its stock is held and its payment is made |
+//! | order hold | what keeps an order from going on; its money is not taken meanwhile |
+//! | assessment, block | how risky an order is, and whom the shop does not sell to |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
 
 pub mod channels;
@@ -31,5 +33,7 @@ pub mod carts;
 pub mod payments;
 
 pub mod orders;
+
+pub mod risk;
 
 pub mod flows;

@@ -11,7 +11,8 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, shipping, tax,
+    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, risk,
+    shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -27,6 +28,7 @@ pub struct Query(
     carts::CartQueries,
     payments::PaymentQueries,
     orders::OrderQueries,
+    risk::RiskQueries,
     flows::FlowQueries,
 );
 
@@ -41,6 +43,8 @@ pub struct Mutation(
     shipping::ShippingMutations,
     catalog::CatalogMutations,
     carts::CartMutations,
+    orders::OrderMutations,
+    risk::RiskMutations,
     flows::FlowMutations,
     flows::OrderFlows,
 );

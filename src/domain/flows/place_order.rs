@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
-use super::release;
 use super::start_checkout::refuse_shortage;
+use super::{assess_order, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
@@ -148,6 +148,11 @@ fn decided(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result
         payments::refuse_mismatch(checkout.money(), report)?;
         let news = payments::news_of(checkout.total, report);
         payments::record(tx, checkout.payment_id, &news)?;
+        if !report.facts.0.is_empty() {
+            let mut row = checkout.payment_row();
+            row.facts = Some(Json(report.facts.clone()));
+            payments::describe(tx, &row)?;
+        }
         let payment = payments::standing_after(&news).into_payment(checkout.payment_row());
         return finish(tx, checkout, &report.state, payment);
     }
@@ -335,6 +340,9 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
             "total": { "amount": order.grand_total, "currency": order.currency },
         }),
     );
+    if Channels::get(tx, order.channel_id)?.risk_checks {
+        assess_order::enqueue(tx, id);
+    }
     Ok(ControlFlow::Break(Placement::placed(Order::new(
         order,
         lines,

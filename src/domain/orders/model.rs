@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::holds::OrderHold;
 use crate::domain::carts::{Address, LineTax, OrderSource};
 use crate::domain::payments::{Payment, PaymentStatus};
 use crate::kernel::ids::{
@@ -213,6 +214,8 @@ output! {
         payments: Vec<Payment>,
         /// What may be done with it next.
         allowed_actions: Vec<OrderAction>,
+        /// What keeps it from going on, and what did, oldest first.
+        holds: Vec<OrderHold>,
         /// Free data of the shop's own.
         metadata: Document,
         /// Raised by every change.
@@ -282,7 +285,7 @@ impl Output for Order {
 }
 
 impl Order {
-    /// The order as clients see it.
+    /// The order as clients see it, before anybody has put it on hold.
     pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payments: Vec<Payment>) -> Self {
         let currency = row.currency;
         let money = |amount| Money { amount, currency };
@@ -339,6 +342,7 @@ impl Order {
             ),
             payments,
             allowed_actions,
+            holds: Vec::new(),
             metadata: row.metadata.0,
             version: row.version,
             placed_at: row.placed_at,

@@ -12,6 +12,7 @@ mod jobs;
 mod orders;
 mod payments;
 mod pricing;
+mod risk;
 mod shipping;
 mod statements;
 mod tax;
