@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, risk,
+    carts, catalog, channels, credit, flows, identity, inventory, orders, payments, pricing, risk,
     shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
@@ -18,8 +18,9 @@ use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
+use crate::ports::address::AddressValidation;
 use crate::ports::payment::{PaymentProvider, PaymentProviders};
-use crate::providers::{Manual, TestPayments};
+use crate::providers::{BuiltInAddresses, Manual, TestPayments};
 
 /// Every operation, in the order of the domains.
 pub fn registry<D: Door>() -> Registry<D> {
@@ -35,6 +36,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     payments::register(&mut registry);
     orders::register(&mut registry);
     risk::register(&mut registry);
+    credit::register(&mut registry);
     flows::register(&mut registry);
     registry
 }
@@ -65,6 +67,7 @@ pub fn open(config: Config, clock: Clock) -> Result<App> {
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
     parts.add(payment_providers(&config));
+    parts.add(AddressValidation(Arc::new(BuiltInAddresses)));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::derive::derive);
@@ -100,6 +103,11 @@ pub fn jobs() -> Jobs {
         Duration::from_secs(15),
         "payments.reconcile",
         flows::reconcile,
+    );
+    jobs.every(
+        Duration::from_hours(1),
+        "credit.hold_overdue",
+        credit::hold_overdue,
     );
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);

@@ -18,6 +18,10 @@ pub enum Guard {
     Once,
     /// No more money moves than there is: the payment is locked, and what is pending counts as gone.
     Money,
+    /// An order by invoice is checked against the customer's credit once more when it is placed.
+    Credit,
+    /// The terms are locked while an order is checked against them. (SQLite has one writer and needs no lock.)
+    CreditLock,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

@@ -95,6 +95,7 @@ diesel::table! {
         risk_investigate_from -> BigInt,
         risk_cancel_from -> BigInt,
         risk_first_order_from -> Nullable<BigInt>,
+        invoice_needs_terms -> Bool,
     }
 }
 
@@ -574,6 +575,7 @@ diesel::table! {
         updated_at -> Ts,
         cancelled_at -> Nullable<Ts>,
         token_hash -> Binary,
+        due_at -> Nullable<Ts>,
     }
 }
 
@@ -675,5 +677,25 @@ diesel::table! {
         note -> Nullable<Text>,
         created_by -> Text,
         created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    credit_terms (id) {
+        id -> Id,
+        email -> Text,
+        company -> Nullable<Text>,
+        currency -> Text,
+        credit_limit -> BigInt,
+        net_days -> BigInt,
+        status -> Text,
+        hold_after_days -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Ts,
+        updated_at -> Ts,
     }
 }

@@ -70,6 +70,10 @@ scopes! {
     RiskRead = "risk:read",
     /// Approve and decline orders, change the block list.
     RiskWrite = "risk:write",
+    /// See credit terms and overdue invoices.
+    CreditRead = "credit:read",
+    /// Give and change credit terms.
+    CreditWrite = "credit:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

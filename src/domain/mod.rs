@@ -12,6 +12,7 @@
 //! | checkout | a quote frozen while its stock is held and its payment is made |
 //! | order hold | what keeps an order from going on; its money is not taken meanwhile |
 //! | assessment, block | how risky an order is, and whom the shop does not sell to |
+//! | credit terms | what a business customer may owe by invoice, and for how long |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
 
 pub mod channels;
@@ -35,5 +36,7 @@ pub mod payments;
 pub mod orders;
 
 pub mod risk;
+
+pub mod credit;
 
 pub mod flows;

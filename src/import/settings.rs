@@ -283,6 +283,7 @@ impl Settings {
             risk_investigate_from: Patch::Undefined,
             risk_cancel_from: Patch::Undefined,
             risk_first_order_from: Patch::Undefined,
+            invoice_needs_terms: Patch::Undefined,
             metadata: differs(line.metadata, &channel.metadata.0, &mut any),
         };
         if !any {

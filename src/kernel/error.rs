@@ -72,6 +72,10 @@ codes! {
     CartNotReady = 409 "CART_NOT_READY";
     /// The provider reports another amount or currency than is due; nothing is placed, and the money is let go.
     PaymentMismatch = 409 "PAYMENT_MISMATCH";
+    /// The order is beyond the customer's credit; `errors` says how much is left, in minor units. Choose another way to pay.
+    CreditLimitExceeded = 409 "CREDIT_LIMIT_EXCEEDED";
+    /// Nothing is sold on the customer's credit terms for now; choose another way to pay.
+    CreditOnHold = 409 "CREDIT_ON_HOLD";
     /// The checkout has expired or was never started; start it again.
     CheckoutExpired = 409 "CHECKOUT_EXPIRED";
     /// The object has changed since it was read; fetch it and apply the change again.
@@ -106,7 +110,7 @@ pub struct FieldError {
     pub code: &'static str,
     /// What is wrong with it, for a person.
     pub message: String,
-    /// How many units could be had, where the error is about stock.
+    /// How many units could be had, where the error is about stock; how much credit is left in minor units, where about that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
 }

@@ -48,6 +48,8 @@ id!(/// A hold of an order.
     OrderHoldId, "ohd");
 id!(/// An entry of the block list.
     RiskBlockId, "blk");
+id!(/// A business customer's credit terms.
+    CreditTermsId, "cdt");
 id!(/// An event of the outbox.
     EventId, "evt");
 id!(/// A job.

@@ -11,7 +11,7 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, flows, identity, inventory, orders, payments, pricing, risk,
+    carts, catalog, channels, credit, flows, identity, inventory, orders, payments, pricing, risk,
     shipping, tax,
 };
 
@@ -29,6 +29,7 @@ pub struct Query(
     payments::PaymentQueries,
     orders::OrderQueries,
     risk::RiskQueries,
+    credit::CreditQueries,
     flows::FlowQueries,
 );
 
@@ -43,8 +44,10 @@ pub struct Mutation(
     shipping::ShippingMutations,
     catalog::CatalogMutations,
     carts::CartMutations,
+    carts::CartFlows,
     orders::OrderMutations,
     risk::RiskMutations,
+    credit::CreditMutations,
     flows::FlowMutations,
     flows::OrderFlows,
 );

@@ -98,6 +98,8 @@ output! {
         /// From which total on a first order counts as a sign, in minor units of the channel's currency; null = never.
         #[schema(required = true)]
         risk_first_order_from: Option<i64>,
+        /// Whether an invoice is for customers on credit terms alone.
+        invoice_needs_terms: bool,
     }
 }
 
@@ -187,6 +189,10 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<i64>)]
         risk_first_order_from: Patch<i64>,
+        /// Whether an invoice is for customers on credit terms alone, from now on.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<bool>)]
+        invoice_needs_terms: Patch<bool>,
         /// Free data of the shop's own.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]

@@ -60,6 +60,7 @@ impl Mutation for CreateChannel {
             risk_investigate_from: 50,
             risk_cancel_from: 90,
             risk_first_order_from: None,
+            invoice_needs_terms: false,
         };
         check(&channel)?;
         queries::insert(tx, &channel)?;
@@ -111,6 +112,11 @@ impl Mutation for UpdateChannel {
                 &self.risk_first_order_from,
                 old.risk_first_order_from,
             ),
+            invoice_needs_terms: patch::required(
+                &self.invoice_needs_terms,
+                old.invoice_needs_terms,
+                "/invoiceNeedsTerms",
+            )?,
             metadata: Json(patch::required(
                 &self.metadata,
                 old.metadata.0.clone(),

@@ -83,6 +83,9 @@ pub struct Chosen {
     /// Whether the money is taken with the order, as its channel wanted when the checkout was started.
     #[serde(default)]
     pub capture: bool,
+    /// Whether it is an invoice on credit terms.
+    #[serde(default)]
+    pub on_terms: bool,
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";

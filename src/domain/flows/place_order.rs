@@ -9,13 +9,14 @@ use super::{assess_order, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
+use crate::domain::credit;
 use crate::domain::inventory::{self, Demand, Pick};
 use crate::domain::orders::{
     self, Allocation, Order, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, ShippingChoice,
 };
 use crate::domain::payments::{self, News, Payment, PaymentEventKind};
 use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
-use crate::kernel::{Code, Error, Json, Result};
+use crate::kernel::{Code, Error, Json, Result, Timestamp};
 use crate::operation::{Answer, Flow, Output};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 use crate::{choice, input, output};
@@ -323,6 +324,15 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
         refuse_changed(checkout, &cart)?;
     }
     let id = OrderId::new();
+    let due_at = if checkout.payment.on_terms {
+        credit::take(
+            tx,
+            cart.email.as_deref().unwrap_or_default(),
+            checkout.money(),
+        )?
+    } else {
+        None
+    };
     let picks = allocate(tx, checkout, id)?;
     let lines = order_lines(checkout, id);
     orders::insert_lines(tx, &lines)?;
@@ -331,7 +341,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
         payments::check_later(tx, checkout.payment_id, None)?;
     }
-    let order = insert(tx, checkout, cart, id)?;
+    let order = insert(tx, checkout, cart, id, due_at)?;
     tx.publish(
         "order.placed",
         id.uuid(),
@@ -455,7 +465,13 @@ fn spread(lines: &[OrderLineRow], mut picks: Vec<Pick>) -> Result<Vec<Allocation
     Ok(allocations)
 }
 
-fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -> Result<OrderRow> {
+fn insert(
+    tx: &mut Tx<'_>,
+    checkout: &CheckoutRow,
+    cart: CartRow,
+    id: OrderId,
+    due_at: Option<Timestamp>,
+) -> Result<OrderRow> {
     let channel = Channels::get(tx, cart.channel_id)?;
     let sequential = channel.order_numbers == OrderNumbers::Sequential;
     let quote = &checkout.quote;
@@ -500,6 +516,7 @@ fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -
         updated_at: tx.now,
         cancelled_at: None,
         token_hash: cart.token_hash,
+        due_at,
     };
     orders::insert(tx, &mut order, sequential)?;
     Ok(order)

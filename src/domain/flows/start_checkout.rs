@@ -8,12 +8,13 @@ use super::release;
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartStatus, ProblemCode, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
+use crate::domain::credit;
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Code, Error, FieldError, Result};
+use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
 
@@ -94,7 +95,7 @@ impl StartCheckout {
             return Err(Error::version_conflict(cart.version));
         }
         let channel = Channels::get(tx, cart.channel_id)?;
-        let (chosen, remote, opens) =
+        let (mut chosen, remote, opens) =
             self.choose(tx, channel.capture == CapturePolicy::Placement)?;
         let lines = carts::lines_of(tx, cart.id)?;
         let (quote, _) = carts::quote_of(tx, &cart, &lines)?;
@@ -110,6 +111,14 @@ impl StartCheckout {
                 "changed",
                 message,
             ));
+        }
+        if credit::is_invoice(&chosen.provider, &chosen.method) {
+            let email = cart.email.as_deref().unwrap_or_default();
+            let total = Money {
+                amount: quote.total,
+                currency: cart.currency,
+            };
+            chosen.on_terms = credit::refuse_beyond(tx, email, total, channel.invoice_needs_terms)?;
         }
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
@@ -208,6 +217,7 @@ impl StartCheckout {
             token: self.payment.token.clone(),
             return_url: self.payment.return_url.clone(),
             capture,
+            on_terms: false,
         };
         let remote = matches!(provider.reach(), Reach::Remote);
         let opens = remote && provider.abilities().opens && self.payment.token.is_none();
@@ -225,6 +235,8 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
             ProblemCode::EmailMissing => "/email",
             ProblemCode::AddressMissing => "/shippingAddress",
             ProblemCode::CountryNotServed => "/shippingAddress/country",
+            ProblemCode::AddressInvalid => "/shippingAddress/postcode",
+            ProblemCode::BillingAddressInvalid => "/billingAddress/postcode",
             ProblemCode::DeliveryMissing | ProblemCode::DeliveryNotAvailable => "/shippingMethodId",
             _ => "/lines",
         };

@@ -29,7 +29,7 @@ pub use numbering::scattered;
 pub use queries::{
     Allocation, Given, History, allocations_of, cancel_lines, find, find_for_checkout, get,
     get_many, history, id_for_checkout, insert, insert_allocations, insert_lines, lines_of, lock,
-    note, take_back,
+    note, put_on_terms, take_back,
 };
 
 use crate::auth::{Access, Scope};

@@ -136,6 +136,8 @@ pub struct OrderRow {
     pub cancelled_at: Option<Timestamp>,
     /// The SHA-256 of the token of its cart, with which the shopper sees it.
     pub token_hash: Vec<u8>,
+    /// When its invoice is to be paid.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A line as the database has it.
@@ -227,6 +229,9 @@ output! {
         /// When it was called off.
         #[schema(required = true)]
         cancelled_at: Option<Timestamp>,
+        /// When its invoice is to be paid; null where it is not on credit terms.
+        #[schema(required = true)]
+        due_at: Option<Timestamp>,
     }
     /// A line of an order.
     #[graphql(complex)]
@@ -348,6 +353,7 @@ impl Order {
             placed_at: row.placed_at,
             updated_at: row.updated_at,
             cancelled_at: row.cancelled_at,
+            due_at: row.due_at,
         }
     }
 }

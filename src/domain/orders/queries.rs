@@ -15,7 +15,7 @@ use crate::kernel::ids::{
     CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, VariantId,
 };
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
 use crate::schema::orders;
 use crate::{on, params};
@@ -190,6 +190,25 @@ fn lines_and_holds(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<(Lines, Vec<Order
     Ok((lines, held))
 }
 
+/// Has the invoices that a customer owes already fall due, as their new terms say.
+pub fn put_on_terms(tx: &mut Tx<'_>, email: &str, currency: Currency, days: i64) -> Result<()> {
+    let due = if tx.conn.is_postgres() {
+        "placed_at + ? * interval '1 day'"
+    } else {
+        "placed_at + ? * 86400000000"
+    };
+    let text = format!(
+        "UPDATE orders SET due_at = {due}
+         WHERE email IN (?, ?) AND currency = ? AND status <> 'cancelled' AND due_at IS NULL AND EXISTS (
+             SELECT 1 FROM payments p
+             WHERE p.checkout_id = orders.checkout_id AND p.provider = 'manual' AND p.method = 'invoice')"
+    );
+    let lower = email.to_lowercase();
+    tx.conn
+        .execute(&text, params![days, email, lower, currency.as_str()])?;
+    Ok(())
+}
+
 /// What somebody has ordered before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct History {
@@ -251,8 +270,8 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         "{with}INSERT INTO orders (id, number, sequence, channel_id, cart_id, checkout_id, status, source, reference, email,
              shipping_address, billing_address, shipping_method, placed_by, currency, prices_include_tax, rounding, tax_per,
              goods_total, discount_total, shipping_total, tax_total, grand_total, cancelled_total, metadata, version,
-             placed_at, updated_at, token_hash)
-         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ? FROM {from}
+             placed_at, updated_at, token_hash, due_at)
+         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ?, ? FROM {from}
          RETURNING number"
     );
     params.extend(params![
@@ -282,6 +301,7 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         order.placed_at,
         order.updated_at,
         order.token_hash.clone(),
+        order.due_at,
     ]);
     params.extend(number.map(Param::from));
     let rows = tx.conn.rows::<Text, String>(&text, params)?;

@@ -13,7 +13,7 @@ use crate::context::Tx;
 use crate::domain::channels::Channels;
 use crate::domain::orders::{self, HoldReason, OrderRow, OrderStatus};
 use crate::domain::payments;
-use crate::kernel::ids::{OrderId, RiskBlockId};
+use crate::kernel::ids::{OrderHoldId, OrderId, RiskBlockId};
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Checks, Code, Document, Error, Page, Result, shape};
 use crate::operation::{Mutation, Query};
@@ -36,12 +36,9 @@ impl Query for ListRiskReviews {
             self.after.as_deref(),
         )?;
         let rows = orders::waiting(tx, HoldReason::Risk, &page)?;
-        let position = |row: &(_, OrderId)| {
-            let (id, _): &(crate::kernel::ids::OrderHoldId, OrderId) = row;
-            Position {
-                key: SortKey::Id,
-                id: id.uuid(),
-            }
+        let position = |row: &(OrderHoldId, OrderId)| Position {
+            key: SortKey::Id,
+            id: row.0.uuid(),
         };
         page.page(rows, position, |rows| {
             let ids: Vec<OrderId> = rows.into_iter().map(|(_, order)| order).collect();

@@ -1,9 +1,11 @@
 //! The stories of each domain.
 
+mod addresses;
 mod carts;
 mod catalog;
 mod channels;
 mod checkout;
+mod credit_terms;
 mod graphql;
 mod identity;
 mod import;

@@ -196,7 +196,8 @@ both! {
         let store = store(shop, &json!({ "riskChecks": true, "riskFirstOrderFrom": 2 * MUG }));
         let of = |email: &str, quantity: i64| {
             let change = json!({ "email": email, "lines": store.lines(&[("MUG", quantity)]) });
-            verdict(shop, &order(&store, &change, "test", "approve").1).2
+            let codes = verdict(shop, &order(&store, &change, "test", "approve").1).2;
+            codes.into_iter().filter(|code| code != "address_velocity").collect::<Vec<_>>()
         };
         assert_eq!(of("new@example.com", 2), ["first_order_value"]);
         assert_eq!(of("old@example.com", 1), Vec::<String>::new());
