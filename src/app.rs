@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, credit, flows, identity, inventory, orders, payments, pricing, risk,
+    carts, catalog, channels, credit_terms, flows, identity, inventory, orders, payments, pricing, risk,
     shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
@@ -36,7 +36,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     payments::register(&mut registry);
     orders::register(&mut registry);
     risk::register(&mut registry);
-    credit::register(&mut registry);
+    credit_terms::register(&mut registry);
     flows::register(&mut registry);
     registry
 }
@@ -106,8 +106,8 @@ pub fn jobs() -> Jobs {
     );
     jobs.every(
         Duration::from_hours(1),
-        "credit.hold_overdue",
-        credit::hold_overdue,
+        "credit_terms.hold_overdue",
+        credit_terms::hold_overdue,
     );
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);

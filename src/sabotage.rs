@@ -19,9 +19,9 @@ pub enum Guard {
     /// No more money moves than there is: the payment is locked, and what is pending counts as gone.
     Money,
     /// An order by invoice is checked against the customer's credit once more when it is placed.
-    Credit,
+    CreditLimit,
     /// The terms are locked while an order is checked against them. (SQLite has one writer and needs no lock.)
-    CreditLock,
+    CreditLimitLock,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

@@ -71,9 +71,9 @@ scopes! {
     /// Approve and decline orders, change the block list.
     RiskWrite = "risk:write",
     /// See credit terms and overdue invoices.
-    CreditRead = "credit:read",
+    CreditTermsRead = "credit_terms:read",
     /// Give and change credit terms.
-    CreditWrite = "credit:write",
+    CreditTermsWrite = "credit_terms:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

@@ -37,6 +37,6 @@ pub mod orders;
 
 pub mod risk;
 
-pub mod credit;
+pub mod credit_terms;
 
 pub mod flows;

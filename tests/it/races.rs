@@ -278,7 +278,7 @@ mod broken {
         match guard {
             Guard::Stock | Guard::StockLock => oversell(shop),
             Guard::Once => order_twice(shop),
-            Guard::Numbers | Guard::Money | Guard::Credit | Guard::CreditLock => {}
+            Guard::Numbers | Guard::Money | Guard::CreditLimit | Guard::CreditLimitLock => {}
         }
         shop.app().sabotage.remove(guard);
     }

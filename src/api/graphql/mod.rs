@@ -11,7 +11,7 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, credit, flows, identity, inventory, orders, payments, pricing, risk,
+    carts, catalog, channels, credit_terms, flows, identity, inventory, orders, payments, pricing, risk,
     shipping, tax,
 };
 
@@ -29,7 +29,7 @@ pub struct Query(
     payments::PaymentQueries,
     orders::OrderQueries,
     risk::RiskQueries,
-    credit::CreditQueries,
+    credit_terms::CreditTermsQueries,
     flows::FlowQueries,
 );
 
@@ -47,7 +47,7 @@ pub struct Mutation(
     carts::CartFlows,
     orders::OrderMutations,
     risk::RiskMutations,
-    credit::CreditMutations,
+    credit_terms::CreditTermsMutations,
     flows::FlowMutations,
     flows::OrderFlows,
 );

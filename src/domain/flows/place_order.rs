@@ -325,7 +325,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Payment) -> Result<St
     }
     let id = OrderId::new();
     let due_at = if checkout.payment.on_terms {
-        credit::take(
+        credit_terms::take(
             tx,
             cart.email.as_deref().unwrap_or_default(),
             checkout.money(),

@@ -112,13 +112,13 @@ impl StartCheckout {
                 message,
             ));
         }
-        if credit::is_invoice(&chosen.provider, &chosen.method) {
+        if credit_terms::is_invoice(&chosen.provider, &chosen.method) {
             let email = cart.email.as_deref().unwrap_or_default();
             let total = Money {
                 amount: quote.total,
                 currency: cart.currency,
             };
-            chosen.on_terms = credit::refuse_beyond(tx, email, total, channel.invoice_needs_terms)?;
+            chosen.on_terms = credit_terms::refuse_beyond(tx, email, total, channel.invoice_needs_terms)?;
         }
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;

@@ -239,7 +239,7 @@ mod broken {
 
     both! {
         fn without_the_check_at_placement_more_is_owed(shop) {
-            shop.app().sabotage.remove(Guard::Credit);
+            shop.app().sabotage.remove(Guard::CreditLimit);
             let said = the_limit_holds(shop).expect_err("what is broken must be noticed");
             assert_eq!(said, r#"the answers: {"200": 10}"#);
         }
@@ -249,7 +249,7 @@ mod broken {
     #[test]
     fn without_the_lock_of_the_terms_more_is_owed() {
         crate::support::shop::on_postgres(|shop| {
-            shop.app().sabotage.remove(Guard::CreditLock);
+            shop.app().sabotage.remove(Guard::CreditLimitLock);
             let said = the_limit_holds(shop).expect_err("what is broken must be noticed");
             assert!(said.starts_with("the answers: "), "{said}");
         });

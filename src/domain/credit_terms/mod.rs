@@ -19,19 +19,19 @@ use crate::kernel::Page;
 use crate::kernel::ids::CreditTermsId;
 
 crate::operations! {
-    queries CreditQueries {
+    queries CreditTermsQueries {
         /// Finds credit terms, with what is owed on them.
-        credit_term(id: CreditTermsId): GetCreditTerm => CreditTerms, GET "/credit-terms/{id}", Access::scope(Scope::CreditRead);
+        credit_term(id: CreditTermsId): GetCreditTerm => CreditTerms, GET "/credit-terms/{id}", Access::scope(Scope::CreditTermsRead);
         /// Lists credit terms, newest first, with what is owed on them.
         credit_terms(email: Option<String>, status: Option<CreditStatus>, #[serde(rename = "limit")] first: Option<i64>,
                      after: Option<String>): ListCreditTerms => Page<CreditTerms>,
-            GET "/credit-terms", Access::scope(Scope::CreditRead);
+            GET "/credit-terms", Access::scope(Scope::CreditTermsRead);
         /// Lists invoices that should have been paid, the longest overdue first.
         overdue_invoices(email: Option<String>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>):
-            ListOverdueInvoices => Page<OverdueInvoice>, GET "/overdue-invoices", Access::scope(Scope::CreditRead);
+            ListOverdueInvoices => Page<OverdueInvoice>, GET "/overdue-invoices", Access::scope(Scope::CreditTermsRead);
     }
-    mutations CreditMutations {
+    mutations CreditTermsMutations {
         /// Gives a business customer credit terms, or changes them. What they owe already counts.
-        set_credit_terms: SetCreditTerms => CreditTerms, POST "/credit-terms", Access::scope(Scope::CreditWrite);
+        set_credit_terms: SetCreditTerms => CreditTerms, POST "/credit-terms", Access::scope(Scope::CreditTermsWrite);
     }
 }

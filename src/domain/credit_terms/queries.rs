@@ -114,7 +114,7 @@ pub fn of(tx: &mut Tx<'_>, email: &str, currency: Currency) -> Result<Option<Ter
 
 /// The terms of a customer, kept from others until the transaction ends.
 pub fn lock(tx: &mut Tx<'_>, email: &str, currency: Currency) -> Result<Option<TermsRow>> {
-    if tx.conn.is_postgres() && !tx.app().sabotage.removed(Guard::CreditLock) {
+    if tx.conn.is_postgres() && !tx.app().sabotage.removed(Guard::CreditLimitLock) {
         tx.conn.rows::<Id, CreditTermsId>(
             "SELECT id FROM credit_terms WHERE lower(email) = lower(?) AND currency = ? FOR UPDATE",
             params![email, currency.as_str()],

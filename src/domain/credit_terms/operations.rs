@@ -195,7 +195,7 @@ pub fn take(tx: &mut Tx<'_>, email: &str, total: Money) -> Result<Option<Timesta
     let Some(terms) = queries::lock(tx, email, total.currency)? else {
         return Ok(None);
     };
-    if !tx.app().sabotage.removed(Guard::Credit) {
+    if !tx.app().sabotage.removed(Guard::CreditLimit) {
         refuse(tx, &terms, total.amount)?;
     }
     Ok(Some(due(tx.now, &terms)))
