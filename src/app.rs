@@ -10,19 +10,20 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, credits, flows, identity, inventory, orders, payments, pricing,
-    shipping, tax,
+    carts, catalog, channels, credit_terms, credits, flows, identity, inventory, orders, payments,
+    pricing, risk, shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
+use crate::ports::address::AddressValidation;
 use crate::ports::payment::{PaymentProvider, PaymentProviders};
 use crate::providers::http::{Http, HttpSettings};
 use crate::providers::paypal::{Paypal, PaypalSettings};
 use crate::providers::stripe::{Stripe, StripeSettings};
-use crate::providers::{Credit, Manual, TestPayments};
+use crate::providers::{BuiltInAddresses, Credit, Manual, TestPayments};
 
 /// Every operation, in the order of the domains.
 pub fn registry<D: Door>() -> Registry<D> {
@@ -38,6 +39,8 @@ pub fn registry<D: Door>() -> Registry<D> {
     payments::register(&mut registry);
     credits::register(&mut registry);
     orders::register(&mut registry);
+    risk::register(&mut registry);
+    credit_terms::register(&mut registry);
     flows::register(&mut registry);
     registry
 }
@@ -81,6 +84,7 @@ pub fn open_with(
     parts.add(PaymentProviders::new(providers));
     parts.add(codes);
     parts.add(credits::Guesses::default());
+    parts.add(AddressValidation(Arc::new(BuiltInAddresses)));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();
     parts.derive(catalog::derive::derive);
@@ -151,8 +155,14 @@ pub fn jobs() -> Jobs {
         flows::reconcile,
     );
     jobs.every(Duration::from_hours(24), "credits.expire", credits::expire);
+    jobs.every(
+        Duration::from_hours(1),
+        "credit_terms.hold_overdue",
+        credit_terms::hold_overdue,
+    );
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);
+    jobs.on(flows::ASSESS, flows::assess);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.

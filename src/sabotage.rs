@@ -24,6 +24,10 @@ pub enum Guard {
     Release,
     /// No more is spent of a gift card than is on it.
     Credit,
+    /// An order by invoice is checked against the customer's credit once more when it is placed.
+    CreditLimit,
+    /// The terms are locked while an order is checked against them. (SQLite has one writer and needs no lock.)
+    CreditLimitLock,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
 }

@@ -91,6 +91,11 @@ diesel::table! {
         created_at -> Ts,
         updated_at -> Ts,
         capture -> Text,
+        risk_checks -> Bool,
+        risk_investigate_from -> BigInt,
+        risk_cancel_from -> BigInt,
+        risk_first_order_from -> Nullable<BigInt>,
+        invoice_needs_terms -> Bool,
     }
 }
 
@@ -609,6 +614,7 @@ diesel::table! {
         updated_at -> Ts,
         cancelled_at -> Nullable<Ts>,
         token_hash -> Binary,
+        due_at -> Nullable<Ts>,
     }
 }
 
@@ -660,5 +666,75 @@ diesel::table! {
         data -> Doc,
         actor -> Text,
         created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    order_holds (id) {
+        id -> Id,
+        order_id -> Id,
+        reason -> Text,
+        note -> Nullable<Text>,
+        placed_by -> Text,
+        placed_at -> Ts,
+        released_by -> Nullable<Text>,
+        released_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Doc, Id, Ts};
+
+    risk_assessments (order_id) {
+        order_id -> Id,
+        level -> Text,
+        score -> BigInt,
+        facts -> Doc,
+        email -> Text,
+        address_hash -> Nullable<Text>,
+        card_fingerprint -> Nullable<Text>,
+        placed_at -> Ts,
+        assessed_at -> Ts,
+        decision -> Nullable<Text>,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    risk_blocks (id) {
+        id -> Id,
+        kind -> Text,
+        value -> Text,
+        note -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    credit_terms (id) {
+        id -> Id,
+        email -> Text,
+        company -> Nullable<Text>,
+        currency -> Text,
+        credit_limit -> BigInt,
+        net_days -> BigInt,
+        status -> Text,
+        hold_after_days -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Ts,
+        updated_at -> Ts,
     }
 }

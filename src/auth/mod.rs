@@ -70,6 +70,14 @@ scopes! {
     CreditsRead = "credits:read",
     /// Issue and change gift cards and store credit, and pay with store credit.
     CreditsWrite = "credits:write",
+    /// See how risky orders are, what waits for a decision, and the block list.
+    RiskRead = "risk:read",
+    /// Approve and decline orders, change the block list.
+    RiskWrite = "risk:write",
+    /// See credit terms and overdue invoices.
+    CreditTermsRead = "credit_terms:read",
+    /// Give and change credit terms.
+    CreditTermsWrite = "credit_terms:write",
     /// See API keys, never their secrets.
     ApiKeysRead = "api_keys:read",
     /// Create and revoke API keys.

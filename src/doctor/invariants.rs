@@ -203,6 +203,15 @@ pub const INVARIANTS: &[Invariant] = &[
                   SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.quantity_cancelled < l.quantity)",
     },
     Invariant {
+        name: "what is over is not on hold",
+        says: "only open orders are on hold, and an order that was declined is cancelled",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ') is ' || o.status || ' and on hold' FROM orders o
+              JOIN order_holds h ON h.order_id = o.id WHERE h.released_at IS NULL AND o.status <> 'open'
+              UNION ALL SELECT 'order ' || o.number || ' (' || id(o.id) || ') was declined and is ' || o.status
+              FROM orders o JOIN risk_assessments r ON r.order_id = o.id
+              WHERE r.decision = 'declined' AND o.status <> 'cancelled'",
+    },
+    Invariant {
         name: "order numbers have no gaps",
         says: "a channel's sequential numbers are 1 to the counter's last, each once",
         sql: "SELECT 'channel ' || id(c.channel_id) || ': the counter is at ' || c.next_number || ', there are '

@@ -10,6 +10,9 @@
 //! | hold, allocation | stock promised to a checkout, and to an order |
 //! | quote | a cart's lines, totals and problems at one moment |
 //! | checkout | a quote frozen while its stock is held and its payment is made |
+//! | order hold | what keeps an order from going on; its money is not taken meanwhile |
+//! | assessment, block | how risky an order is, and whom the shop does not sell to |
+//! | credit terms | what a business customer may owe by invoice, and for how long |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
 //! | credit, entry | a gift card or store credit, and the ledger its balance follows from |
 
@@ -34,5 +37,9 @@ pub mod payments;
 pub mod credits;
 
 pub mod orders;
+
+pub mod risk;
+
+pub mod credit_terms;
 
 pub mod flows;

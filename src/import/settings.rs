@@ -279,6 +279,11 @@ impl Settings {
             ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
             capture: differs(line.capture, &channel.capture, &mut any),
+            risk_checks: Patch::Undefined,
+            risk_investigate_from: Patch::Undefined,
+            risk_cancel_from: Patch::Undefined,
+            risk_first_order_from: Patch::Undefined,
+            invoice_needs_terms: Patch::Undefined,
             metadata: differs(line.metadata, &channel.metadata.0, &mut any),
         };
         if !any {

@@ -74,6 +74,10 @@ codes! {
     PaymentMismatch = 409 "PAYMENT_MISMATCH";
     /// A gift card or the store credit has less than the checkout counts on; start the checkout again.
     InsufficientCredit = 409 "INSUFFICIENT_CREDIT";
+    /// The order is beyond the customer's credit; `errors` says how much is left, in minor units. Choose another way to pay.
+    CreditLimitExceeded = 409 "CREDIT_LIMIT_EXCEEDED";
+    /// Nothing is sold on the customer's credit terms for now; choose another way to pay.
+    CreditOnHold = 409 "CREDIT_ON_HOLD";
     /// The checkout has expired or was never started; start it again.
     CheckoutExpired = 409 "CHECKOUT_EXPIRED";
     /// The object has changed since it was read; fetch it and apply the change again.
@@ -110,7 +114,7 @@ pub struct FieldError {
     pub code: &'static str,
     /// What is wrong with it, for a person.
     pub message: String,
-    /// How many units could be had, where the error is about stock.
+    /// How many units could be had, where the error is about stock; how much credit is left in minor units, where about that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
 }

@@ -48,6 +48,12 @@ id!(/// An order's line.
     OrderLineId, "oln");
 id!(/// An entry of an order's timeline.
     OrderEventId, "oev");
+id!(/// A hold of an order.
+    OrderHoldId, "ohd");
+id!(/// An entry of the block list.
+    RiskBlockId, "blk");
+id!(/// A business customer's credit terms.
+    CreditTermsId, "cdt");
 id!(/// An event of the outbox.
     EventId, "evt");
 id!(/// A job.

@@ -9,6 +9,8 @@
 //! | `timeout_lost` | no answer; looked up later, the provider never heard of it |
 //! | `wrong_amount` | authorised for one minor unit less than was asked for |
 //! | `no_capture` | authorised; captures are refused, `capture_declined` |
+//! | `risk_elevated`, `risk_highest` | authorised, with that `risk_level` among the facts |
+//! | `card_…` | authorised; the rest of the token is the card's fingerprint |
 //! | `no_refund` | authorised; refunds are refused, `refund_declined` |
 //!
 //! It remembers nothing: the same question has the same answer, before and after a restart. With [`TestPayments::remote`] it
@@ -79,9 +81,21 @@ fn report(request: &Authorize, state: State) -> Outcome {
             .then(|| movement(MovementKind::Capture))
             .into_iter()
             .collect(),
-        facts: Document::default(),
+        facts: facts(request.token.as_deref().unwrap_or_default()),
         reference,
     }))
+}
+
+/// What is known of the instrument and the risk.
+fn facts(token: &str) -> Document {
+    let mut facts = Document::default();
+    if let Some(level) = token.strip_prefix("risk_") {
+        facts.0.insert("risk_level".into(), level.into());
+    }
+    if let Some(card) = token.strip_prefix("card_") {
+        facts.0.insert("card_fingerprint".into(), card.into());
+    }
+    facts
 }
 
 impl LocalPayments for TestPayments {
@@ -90,7 +104,11 @@ impl LocalPayments for TestPayments {
             reason: reason.to_owned(),
         };
         let state = match request.token.as_deref() {
-            None | Some("approve" | "no_capture" | "no_refund") => AUTHORIZED,
+            None
+            | Some("approve" | "no_capture" | "no_refund" | "risk_elevated" | "risk_highest") => {
+                AUTHORIZED
+            }
+            Some(token) if token.starts_with("card_") => AUTHORIZED,
             Some("action") => State::ActionRequired {
                 url: Some(format!("https://pay.example/{}", reference(request))),
                 client_secret: None,

@@ -311,7 +311,12 @@ mod broken {
             Guard::Stock | Guard::StockLock => allow(shop, "stock_levels", "never_oversold"),
             Guard::Credit => allow(shop, "credit_accounts", "credit_never_negative"),
             Guard::Once => order_twice(shop),
-            Guard::Numbers | Guard::Money | Guard::Keys | Guard::Release => {}
+            Guard::Numbers
+            | Guard::Money
+            | Guard::Keys
+            | Guard::Release
+            | Guard::CreditLimit
+            | Guard::CreditLimitLock => {}
         }
         shop.app().sabotage.remove(guard);
     }

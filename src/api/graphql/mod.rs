@@ -11,8 +11,8 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, credits, flows, identity, inventory, orders, payments, pricing,
-    shipping, tax,
+    carts, catalog, channels, credit_terms, credits, flows, identity, inventory, orders, payments,
+    pricing, risk, shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -29,6 +29,8 @@ pub struct Query(
     payments::PaymentQueries,
     credits::CreditQueries,
     orders::OrderQueries,
+    risk::RiskQueries,
+    credit_terms::CreditTermsQueries,
     flows::FlowQueries,
 );
 
@@ -45,6 +47,10 @@ pub struct Mutation(
     carts::CartMutations,
     credits::CreditMutations,
     credits::CreditFlows,
+    carts::CartFlows,
+    orders::OrderMutations,
+    risk::RiskMutations,
+    credit_terms::CreditTermsMutations,
     flows::FlowMutations,
     flows::OrderFlows,
 );

@@ -10,6 +10,7 @@ mod model;
 mod operations;
 mod queries;
 mod quote;
+mod validation;
 
 pub use address::Address;
 pub use lines::{AddCartLines, RemoveCartLines, UpdateCartLines};
@@ -20,6 +21,7 @@ pub use model::{
 pub use operations::quote_of;
 pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
 pub use quote::{Amounts, Quote, QuoteLine, QuoteShipping};
+pub use validation::{AddressMessage, ValidateAddress, ValidatedAddress};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::CartId;
@@ -41,5 +43,10 @@ crate::operations! {
         update_cart_lines: UpdateCartLines => Cart, PATCH "/carts/{cartId}/lines", Access::storefront_or(Scope::CartsWrite);
         /// Takes lines out.
         remove_cart_lines: RemoveCartLines => Cart, POST "/carts/{cartId}/lines/remove", Access::storefront_or(Scope::CartsWrite);
+    }
+    flows CartFlows {
+        /// Says whether something can be sent to an address, what is missing or cannot be, and how it is usually written.
+        /// Nothing is kept.
+        validate_address: ValidateAddress => ValidatedAddress, POST "/addresses/validate", Access::storefront_or(Scope::CartsRead);
     }
 }

@@ -49,6 +49,10 @@ choice! {
         AddressMissing = "address_missing",
         /// The channel does not deliver to the country.
         CountryNotServed = "country_not_served",
+        /// The postcode of delivery cannot be one of its country.
+        AddressInvalid = "address_invalid",
+        /// The postcode of billing cannot be one of its country.
+        BillingAddressInvalid = "billing_address_invalid",
         /// Something must be sent and no way is chosen.
         DeliveryMissing = "delivery_missing",
         /// The chosen way does not take this cart to this country.

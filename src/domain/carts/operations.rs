@@ -14,6 +14,7 @@ use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CartId, VariantId};
 use crate::kernel::{Checks, Json, Result, patch, shape};
 use crate::operation::{Mutation, Query};
+use crate::ports::address::AddressValidation;
 use crate::sabotage::Guard;
 
 /// Characters of a cart's token: 256 random bits.
@@ -165,6 +166,7 @@ pub fn quote_of(
         channel: &channel,
         taxes: &taxes,
         shipping: &shipping,
+        addresses: &*tx.app().part::<AddressValidation>()?.0,
     };
     let quote = Quote::new(&basis)?;
     Ok((quote, sellables))

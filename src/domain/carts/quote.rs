@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Address;
 use super::model::{Cart, CartLine, CartProblem, CartTotals, LineTax, ProblemCode};
 use super::queries::{CartLineRow, CartRow};
 use crate::domain::catalog::{Sellable, StockPolicy};
@@ -14,6 +15,7 @@ use crate::domain::tax::{TaxRate, Taxes};
 use crate::kernel::ids::{CartLineId, ProductId, ShippingMethodId, TaxClassId, VariantId};
 use crate::kernel::money::{DocumentInput, Line, LineInput, Minor, Totals, calculate};
 use crate::kernel::{Money, Result};
+use crate::ports::address::AddressValidator;
 
 /// A cart's lines, totals and problems at one moment. A checkout keeps one as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,6 +108,7 @@ pub struct Basis<'a> {
     pub channel: &'a Channel,
     pub taxes: &'a Taxes,
     pub shipping: &'a Shipping,
+    pub addresses: &'a dyn AddressValidator,
 }
 
 impl Quote {
@@ -382,7 +385,10 @@ impl Basis<'_> {
                     let message = format!("The channel does not deliver to {}.", address.country);
                     problems.push(problem(ProblemCode::CountryNotServed, &message));
                 }
-                Some(_) => {}
+                Some(address) => problems.extend(
+                    self.impossible(address)
+                        .map(|message| problem(ProblemCode::AddressInvalid, &message)),
+                ),
             }
             match cart.shipping_method_id {
                 None => problems.push(problem(
@@ -397,7 +403,20 @@ impl Basis<'_> {
                 Some(_) => {}
             }
         }
+        let billing = cart.billing_address.as_ref();
+        problems.extend(
+            billing
+                .and_then(|address| self.impossible(address))
+                .map(|message| problem(ProblemCode::BillingAddressInvalid, &message)),
+        );
         problems
+    }
+
+    /// Why nothing that is sent to this address arrives, as far as that can be said at once.
+    fn impossible(&self, address: &Address) -> Option<String> {
+        let postcode = address.postcode.as_deref()?;
+        self.addresses
+            .impossible_postcode(&address.country, postcode)
     }
 }
 

@@ -48,6 +48,7 @@ output! {
     /// A sales channel.
     #[derive(Queryable, Selectable, Insertable, AsChangeset)]
     #[diesel(table_name = channels)]
+    #[diesel(treat_none_as_null = true)]
     Channel {
         /// Its id.
         id: ChannelId,
@@ -88,6 +89,17 @@ output! {
         updated_at: Timestamp,
         /// When the money of its orders is taken.
         capture: CapturePolicy,
+        /// Whether its orders are assessed for risk.
+        risk_checks: bool,
+        /// From which score on an order is put on hold until somebody decides.
+        risk_investigate_from: i64,
+        /// From which score on an order is called off.
+        risk_cancel_from: i64,
+        /// From which total on a first order counts as a sign, in minor units of the channel's currency; null = never.
+        #[schema(required = true)]
+        risk_first_order_from: Option<i64>,
+        /// Whether an invoice is for customers on credit terms alone.
+        invoice_needs_terms: bool,
     }
 }
 
@@ -161,6 +173,26 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<CapturePolicy>)]
         capture: Patch<CapturePolicy>,
+        /// Whether its orders are assessed for risk from now on.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<bool>)]
+        risk_checks: Patch<bool>,
+        /// From which score on an order is put on hold until somebody decides, 1 to 100.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        risk_investigate_from: Patch<i64>,
+        /// From which score on an order is called off, 1 to 101: 101 is never, blocked shoppers aside.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        risk_cancel_from: Patch<i64>,
+        /// From which total on a first order counts as a sign, in minor units of the channel's currency; null = never.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        risk_first_order_from: Patch<i64>,
+        /// Whether an invoice is for customers on credit terms alone, from now on.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<bool>)]
+        invoice_needs_terms: Patch<bool>,
         /// Free data of the shop's own.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]

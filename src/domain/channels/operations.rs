@@ -56,6 +56,11 @@ impl Mutation for CreateChannel {
             version: 1,
             created_at: tx.now,
             updated_at: tx.now,
+            risk_checks: false,
+            risk_investigate_from: 50,
+            risk_cancel_from: 90,
+            risk_first_order_from: None,
+            invoice_needs_terms: false,
         };
         check(&channel)?;
         queries::insert(tx, &channel)?;
@@ -92,6 +97,26 @@ impl Mutation for UpdateChannel {
             )?,
             hold_minutes: patch::required(&self.hold_minutes, old.hold_minutes, "/holdMinutes")?,
             capture: patch::required(&self.capture, old.capture, "/capture")?,
+            risk_checks: patch::required(&self.risk_checks, old.risk_checks, "/riskChecks")?,
+            risk_investigate_from: patch::required(
+                &self.risk_investigate_from,
+                old.risk_investigate_from,
+                "/riskInvestigateFrom",
+            )?,
+            risk_cancel_from: patch::required(
+                &self.risk_cancel_from,
+                old.risk_cancel_from,
+                "/riskCancelFrom",
+            )?,
+            risk_first_order_from: patch::optional(
+                &self.risk_first_order_from,
+                old.risk_first_order_from,
+            ),
+            invoice_needs_terms: patch::required(
+                &self.invoice_needs_terms,
+                old.invoice_needs_terms,
+                "/invoiceNeedsTerms",
+            )?,
             metadata: Json(patch::required(
                 &self.metadata,
                 old.metadata.0.clone(),
@@ -123,6 +148,24 @@ fn check(channel: &Channel) -> Result<()> {
         .count("/countries", channel.countries.len(), 250)
         .count("/currencies", channel.currencies.len(), 50)
         .range("/holdMinutes", channel.hold_minutes, 1, 1440)
+        .range(
+            "/riskInvestigateFrom",
+            channel.risk_investigate_from,
+            1,
+            100,
+        )
+        .range(
+            "/riskCancelFrom",
+            channel.risk_cancel_from,
+            channel.risk_investigate_from,
+            101,
+        )
+        .range(
+            "/riskFirstOrderFrom",
+            channel.risk_first_order_from.unwrap_or_default(),
+            0,
+            1_000_000_000_000,
+        )
         .that(
             prefix.len() <= 10
                 && prefix

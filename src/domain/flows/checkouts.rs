@@ -90,6 +90,9 @@ pub struct Chosen {
     /// What gift cards and store credit pay of the total.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credits: Vec<Share>,
+    /// Whether it is an invoice on credit terms.
+    #[serde(default)]
+    pub on_terms: bool,
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";

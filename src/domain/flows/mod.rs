@@ -10,6 +10,7 @@
 //! order for a cart. What a crash leaves behind is finished by jobs: a checkout that ran out gives its stock back, a payment
 //! of which nobody knows is looked up and its order placed after all.
 
+mod assess_order;
 mod cancel_order;
 mod checkouts;
 mod move_money;
@@ -18,6 +19,7 @@ mod reconcile;
 mod release;
 mod start_checkout;
 
+pub use assess_order::{DeclineOrder, JOB as ASSESS, run as assess};
 pub use cancel_order::CancelOrder;
 pub use checkouts::{Checkout, CheckoutStatus};
 pub use move_money::{CapturePayment, RecordManualPayment, RefundPayment, VoidPayment};
@@ -30,6 +32,7 @@ use crate::auth::{Access, Scope};
 use crate::context::Tx;
 use crate::domain::orders::{self, Order};
 use crate::domain::payments::PaymentDetails;
+use crate::domain::risk::RiskAssessment;
 use crate::kernel::Result;
 use crate::kernel::ids::{CartId, CheckoutId, OrderId};
 
@@ -50,6 +53,8 @@ crate::operations! {
             POST "/orders/{orderId}/payments", Access::scope(Scope::PaymentsWrite), [Keyed];
         /// Calls off an order, or units of its lines: gives back the stock and the money.
         cancel_order: CancelOrder => Order, POST "/orders/{id}/cancel", Access::scope(Scope::OrdersWrite), [Keyed];
+        /// Says no to an order that is on hold for its risk: it is called off, stock and money go back.
+        decline_order: DeclineOrder => RiskAssessment, POST "/orders/{id}/decline", Access::scope(Scope::RiskWrite), [Keyed];
     }
     flows OrderFlows {
         /// Freezes a cart's quote, holds its stock for some minutes, and opens its payment. Started again, it takes the place

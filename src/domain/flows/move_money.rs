@@ -177,6 +177,9 @@ pub fn begin(
     wish: Wish,
     check_at: Timestamp,
 ) -> Result<PaymentAttemptId> {
+    if wish.kind == PaymentAttemptKind::Capture {
+        orders::refuse_held(tx, payment.checkout_id)?;
+    }
     let providers = tx.app().part::<PaymentProviders>()?;
     let provider = providers.get(&payment.provider, "/provider")?.clone();
     let attempt = payments::begin(tx, payment, standing, provider.abilities(), wish, check_at)?;

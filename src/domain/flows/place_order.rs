@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
 use super::start_checkout::refuse_shortage;
-use super::{move_money, release};
+use super::{assess_order, move_money, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
+use crate::domain::credit_terms;
 use crate::domain::credits;
 use crate::domain::inventory::{self, Demand, Pick};
 use crate::domain::orders::{
@@ -16,7 +17,7 @@ use crate::domain::orders::{
 };
 use crate::domain::payments::{self, News, Payment, PaymentEventKind, PaymentRow};
 use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
-use crate::kernel::{Code, Error, Json, Result};
+use crate::kernel::{Code, Error, Json, Result, Timestamp};
 use crate::operation::{Answer, Flow, Output};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 use crate::{choice, input, output};
@@ -156,6 +157,11 @@ fn decided(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result
         payments::refuse_mismatch(checkout.due(), report)?;
         let news = payments::news_of(checkout.due().amount, report);
         payments::record(tx, checkout.payment_id, &news)?;
+        if !report.facts.0.is_empty() {
+            let mut row = checkout.payment_row();
+            row.facts = Some(Json(report.facts.clone()));
+            payments::describe(tx, &row)?;
+        }
         let payment = payments::standing_after(&news).into_payment(checkout.payment_row());
         return finish(tx, checkout, &report.state, payment);
     }
@@ -327,7 +333,8 @@ impl Placement {
 /// gift cards and store credit pay is taken with it, for three statements more.
 fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> Result<Step> {
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
-        // Another checkout of the cart was faster: this money is nobody's.
+        // It is not the caller's, or another checkout of the cart was faster: then this money is nobody's.
+        carts::find(tx, checkout.cart_id)?;
         payments::check_later(tx, checkout.payment_id, None)?;
         release::enqueue(tx, checkout.payment_id);
         return over(tx, checkout.cart_id);
@@ -337,6 +344,15 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         refuse_changed(checkout, &cart)?;
     }
     let id = OrderId::new();
+    let due_at = if checkout.payment.on_terms {
+        credit_terms::take(
+            tx,
+            cart.email.as_deref().unwrap_or_default(),
+            checkout.due(),
+        )?
+    } else {
+        None
+    };
     let picks = allocate(tx, checkout, id)?;
     let lines = order_lines(checkout, id);
     orders::insert_lines(tx, &lines)?;
@@ -347,7 +363,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
         payments::check_later(tx, checkout.payment_id, None)?;
     }
-    let order = insert(tx, checkout, cart, id)?;
+    let order = insert(tx, checkout, cart, id, due_at)?;
     tx.publish(
         "order.placed",
         id.uuid(),
@@ -356,6 +372,9 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
             "total": { "amount": order.grand_total, "currency": order.currency },
         }),
     );
+    if Channels::get(tx, order.channel_id)?.risk_checks {
+        assess_order::enqueue(tx, id);
+    }
     Ok(ControlFlow::Break(Placement::placed(Order::new(
         order, lines, payments,
     ))))
@@ -491,7 +510,13 @@ fn spread(lines: &[OrderLineRow], mut picks: Vec<Pick>) -> Result<Vec<Allocation
     Ok(allocations)
 }
 
-fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -> Result<OrderRow> {
+fn insert(
+    tx: &mut Tx<'_>,
+    checkout: &CheckoutRow,
+    cart: CartRow,
+    id: OrderId,
+    due_at: Option<Timestamp>,
+) -> Result<OrderRow> {
     let channel = Channels::get(tx, cart.channel_id)?;
     let sequential = channel.order_numbers == OrderNumbers::Sequential;
     let quote = &checkout.quote;
@@ -536,6 +561,7 @@ fn insert(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: CartRow, id: OrderId) -
         updated_at: tx.now,
         cancelled_at: None,
         token_hash: cart.token_hash,
+        due_at,
     };
     orders::insert(tx, &mut order, sequential)?;
     Ok(order)

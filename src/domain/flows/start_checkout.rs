@@ -9,13 +9,14 @@ use crate::auth::Scope;
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, CartStatus, ProblemCode, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
+use crate::domain::credit_terms;
 use crate::domain::credits::{self, Guesses, Share};
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Code, Error, FieldError, Result};
+use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
 
@@ -132,7 +133,17 @@ impl StartCheckout {
         }
         let payment_id = PaymentId::new();
         let shares = self.plan(tx, &cart, quote.total)?;
-        let way = Way::of(&quote, chosen, payment_id, shares)?;
+        let mut way = Way::of(&quote, chosen, payment_id, shares)?;
+        if credit_terms::is_invoice(&way.chosen.provider, &way.chosen.method) {
+            let email = cart.email.as_deref().unwrap_or_default();
+            let credit: i64 = way.chosen.credits.iter().map(|share| share.amount).sum();
+            let rest = Money {
+                amount: quote.total - credit,
+                currency: cart.currency,
+            };
+            way.chosen.on_terms =
+                credit_terms::refuse_beyond(tx, email, rest, channel.invoice_needs_terms)?;
+        }
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
             if replaced.remote {
@@ -218,6 +229,7 @@ impl Way {
                     token: None,
                     return_url: None,
                     capture: true,
+                    on_terms: false,
                     credits,
                 },
                 remote: false,
@@ -292,6 +304,7 @@ fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
         token: wanted.token.clone(),
         return_url: wanted.return_url.clone(),
         capture,
+        on_terms: false,
         credits: Vec::new(),
     };
     let remote = matches!(provider.reach(), Reach::Remote);
@@ -314,6 +327,8 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
             ProblemCode::EmailMissing => "/email",
             ProblemCode::AddressMissing => "/shippingAddress",
             ProblemCode::CountryNotServed => "/shippingAddress/country",
+            ProblemCode::AddressInvalid => "/shippingAddress/postcode",
+            ProblemCode::BillingAddressInvalid => "/billingAddress/postcode",
             ProblemCode::DeliveryMissing | ProblemCode::DeliveryNotAvailable => "/shippingMethodId",
             _ => "/lines",
         };

@@ -10,20 +10,26 @@
 //! ```
 
 mod cancellation;
+mod holds;
 mod model;
 mod numbering;
 mod operations;
 mod queries;
 
 pub use cancellation::{CancelOrderLine, Share, shares};
+pub use holds::{
+    HoldOrder, HoldReason, OrderHold, ReleaseOrder, place as place_hold, refuse_held,
+    release as release_holds, waiting,
+};
 pub use model::{
     Order, OrderAction, OrderLine, OrderLineKind, OrderLineRow, OrderPaymentStatus, OrderRow,
     OrderStatus, OrderTotals, ShippingChoice,
 };
 pub use numbering::scattered;
 pub use queries::{
-    Allocation, Given, allocations_of, cancel_lines, find_for_checkout, get, id_for_checkout,
-    insert, insert_allocations, insert_lines, lines_of, lock, note, take_back,
+    Allocation, Given, History, allocations_of, cancel_lines, find, find_for_checkout, get,
+    get_many, history, id_for_checkout, insert, insert_allocations, insert_lines, lines_of, lock,
+    note, put_on_terms, take_back,
 };
 
 use crate::auth::{Access, Scope};
@@ -42,6 +48,12 @@ crate::operations! {
         order_timeline(id: OrderId): GetOrderTimeline => OrderTimeline,
             GET "/orders/{id}/timeline", Access::storefront_or(Scope::OrdersRead);
     }
+    mutations OrderMutations {
+        /// Puts an order on hold by hand. Its money is not captured until it is released.
+        hold_order: HoldOrder => Order, POST "/orders/{id}/hold", Access::scope(Scope::OrdersWrite);
+        /// Releases an order that was put on hold by hand.
+        release_order: ReleaseOrder => Order, POST "/orders/{id}/release", Access::scope(Scope::OrdersWrite);
+    }
 }
 
 crate::output! {
@@ -56,7 +68,8 @@ crate::output! {
         #[schema(required = true)]
         id: Option<OrderEventId>,
         /// What happened: `placed`, `lines_cancelled`, `cancelled`, `payment_captured`, `capture_failed`, `payment_voided`,
-        /// `void_failed`, `payment_refunded`, `refund_failed`, `payment_recorded`, `refund_due`.
+        /// `void_failed`, `payment_refunded`, `refund_failed`, `payment_recorded`, `refund_due`, `hold_placed`,
+        /// `hold_released`, and for staff alone `risk_assessed`, `risk_approved`, `risk_declined`.
         kind: String,
         /// What there is to know about it.
         data: Document,

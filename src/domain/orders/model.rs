@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::holds::OrderHold;
 use crate::domain::carts::{Address, LineTax, OrderSource};
 use crate::domain::payments::{Payment, PaymentStatus};
 use crate::kernel::ids::{
@@ -135,6 +136,8 @@ pub struct OrderRow {
     pub cancelled_at: Option<Timestamp>,
     /// The SHA-256 of the token of its cart, with which the shopper sees it.
     pub token_hash: Vec<u8>,
+    /// When its invoice is to be paid.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A line as the database has it.
@@ -213,6 +216,8 @@ output! {
         payments: Vec<Payment>,
         /// What may be done with it next.
         allowed_actions: Vec<OrderAction>,
+        /// What keeps it from going on, and what did, oldest first.
+        holds: Vec<OrderHold>,
         /// Free data of the shop's own.
         metadata: Document,
         /// Raised by every change.
@@ -224,6 +229,9 @@ output! {
         /// When it was called off.
         #[schema(required = true)]
         cancelled_at: Option<Timestamp>,
+        /// When its invoice is to be paid; null where it is not on credit terms.
+        #[schema(required = true)]
+        due_at: Option<Timestamp>,
     }
     /// A line of an order.
     #[graphql(complex)]
@@ -282,7 +290,7 @@ impl Output for Order {
 }
 
 impl Order {
-    /// The order as clients see it.
+    /// The order as clients see it, before anybody has put it on hold.
     pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payments: Vec<Payment>) -> Self {
         let currency = row.currency;
         let money = |amount| Money { amount, currency };
@@ -339,11 +347,13 @@ impl Order {
             ),
             payments,
             allowed_actions,
+            holds: Vec::new(),
             metadata: row.metadata.0,
             version: row.version,
             placed_at: row.placed_at,
             updated_at: row.updated_at,
             cancelled_at: row.cancelled_at,
+            due_at: row.due_at,
         }
     }
 }

@@ -1,8 +1,10 @@
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::model::{Order, OrderLineRow, OrderRow, OrderStatus};
-use super::{ListOrders, OrderTimeline, TimelineEntry};
+use super::{ListOrders, OrderTimeline, TimelineEntry, holds};
 use crate::auth::Caller;
 use crate::context::Tx;
 use crate::domain::channels;
@@ -13,13 +15,13 @@ use crate::kernel::ids::{
     CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, VariantId,
 };
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Code, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
 use crate::schema::orders;
 use crate::{on, params};
 
 /// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
-fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
+pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
     let row: Option<OrderRow> = on!(tx.conn, |c| orders::table
         .find(id)
         .select(OrderRow::as_select())
@@ -42,20 +44,39 @@ pub fn get(tx: &mut Tx<'_>, id: OrderId) -> Result<Order> {
     Ok(complete(tx, vec![row])?.remove(0))
 }
 
-/// Adds lines and payments to orders: three statements for any number.
+/// Orders that the caller may see, in the order they were named in.
+pub fn get_many(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<Vec<Order>> {
+    let rows: Vec<OrderRow> = on!(tx.conn, |c| orders::table
+        .filter(orders::id.eq_any(ids))
+        .select(OrderRow::as_select())
+        .load(c))?;
+    let mut orders = complete(tx, rows)?;
+    orders.sort_by_key(|order| ids.iter().position(|id| *id == order.id));
+    Ok(orders)
+}
+
+/// Adds lines and payments to orders: two statements for any number, and one more where any was ever on hold.
 pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<OrderId> = rows.iter().map(|o| o.id).collect();
-    let mut lines = lines_of_many(tx, &ids)?;
+    let (mut lines, held) = lines_and_holds(tx, &ids)?;
+    let mut holds = match held.as_slice() {
+        [] => HashMap::new(),
+        held => holds::of_orders(tx, held.iter().copied())?,
+    };
     let mut found = payments::of_checkouts(tx, rows.iter().map(|o| o.checkout_id))?;
     Ok(rows
         .into_iter()
         .map(|row| {
             let own = lines.remove(&row.id).unwrap_or_default();
             let payments = found.remove(&row.checkout_id).unwrap_or_default();
-            Order::new(row, own, payments)
+            let holds = holds.remove(&row.id).unwrap_or_default();
+            Order {
+                holds,
+                ..Order::new(row, own, payments)
+            }
         })
         .collect())
 }
@@ -123,13 +144,16 @@ pub fn lock(tx: &mut Tx<'_>, id: OrderId, expected: Option<i64>) -> Result<Order
 
 /// An order's lines, in order.
 pub fn lines_of(tx: &mut Tx<'_>, id: OrderId) -> Result<Vec<OrderLineRow>> {
-    Ok(lines_of_many(tx, &[id])?.remove(&id).unwrap_or_default())
+    Ok(lines_and_holds(tx, &[id])?
+        .0
+        .remove(&id)
+        .unwrap_or_default())
 }
 
-fn lines_of_many(
-    tx: &mut Tx<'_>,
-    ids: &[OrderId],
-) -> Result<std::collections::HashMap<OrderId, Vec<OrderLineRow>>> {
+type Lines = HashMap<OrderId, Vec<OrderLineRow>>;
+
+/// The lines of each order, and the orders that were ever on hold: every order has a first line.
+fn lines_and_holds(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<(Lines, Vec<OrderId>)> {
     type Row = (
         Id,
         Id,
@@ -149,18 +173,60 @@ fn lines_of_many(
         BigInt,
         BigInt,
     );
-    let rows = tx.conn.rows::<Row, OrderLineRow>(
+    let rows = tx.conn.rows::<(Row, BigInt), (OrderLineRow, i64)>(
         "SELECT l.id, l.order_id, l.position, l.kind, l.variant_id, l.sku, l.title, l.quantity, l.unit_price, l.subtotal,
-                l.discount, l.net, l.taxes, l.tax, l.total, l.quantity_cancelled, l.quantity_refunded
+                l.discount, l.net, l.taxes, l.tax, l.total, l.quantity_cancelled, l.quantity_refunded,
+                CASE WHEN l.position = 0 THEN (SELECT count(*) FROM order_holds h WHERE h.order_id = l.order_id) ELSE 0 END
          FROM ? AS x JOIN order_lines l ON l.order_id = x.id ORDER BY l.order_id, l.position",
         params![Batch::ids(ids.iter().map(|id| id.uuid()))],
     )?;
-    let mut lines: std::collections::HashMap<OrderId, Vec<OrderLineRow>> =
-        std::collections::HashMap::new();
-    for row in rows {
+    let (mut lines, mut held) = (Lines::new(), Vec::new());
+    for (row, holds) in rows {
+        if holds > 0 {
+            held.push(row.order_id);
+        }
         lines.entry(row.order_id).or_default().push(row);
     }
-    Ok(lines)
+    Ok((lines, held))
+}
+
+/// Has the invoices that a customer owes already fall due, as their new terms say.
+pub fn put_on_terms(tx: &mut Tx<'_>, email: &str, currency: Currency, days: i64) -> Result<()> {
+    let due = if tx.conn.is_postgres() {
+        "placed_at + ? * interval '1 day'"
+    } else {
+        "placed_at + ? * 86400000000"
+    };
+    let text = format!(
+        "UPDATE orders SET due_at = {due}
+         WHERE email IN (?, ?) AND currency = ? AND status <> 'cancelled' AND due_at IS NULL AND EXISTS (
+             SELECT 1 FROM payments p
+             WHERE p.checkout_id = orders.checkout_id AND p.provider = 'manual' AND p.method = 'invoice')"
+    );
+    let lower = email.to_lowercase();
+    tx.conn
+        .execute(&text, params![days, email, lower, currency.as_str()])?;
+    Ok(())
+}
+
+/// What somebody has ordered before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct History {
+    /// How many orders, without those that were called off.
+    pub count: i64,
+    /// What they cost together, in minor units.
+    pub total: i64,
+}
+
+/// The orders of the same e-mail address in the same currency before this one.
+pub fn history(tx: &mut Tx<'_>, order: &OrderRow) -> Result<History> {
+    let rows = tx.conn.rows::<(BigInt, BigInt), (i64, i64)>(
+        "SELECT count(*), CAST(COALESCE(sum(grand_total - cancelled_total), 0) AS bigint) FROM orders
+         WHERE email = ? AND currency = ? AND status <> 'cancelled' AND id < ?",
+        params![order.email.as_str(), order.currency.as_str(), order.id],
+    )?;
+    let (count, total) = rows.into_iter().next().unwrap_or_default();
+    Ok(History { count, total })
 }
 
 /// Writes an order, and gives it the channel's next number if it is to have one: the row with the counter is locked last,
@@ -204,8 +270,8 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         "{with}INSERT INTO orders (id, number, sequence, channel_id, cart_id, checkout_id, status, source, reference, email,
              shipping_address, billing_address, shipping_method, placed_by, currency, prices_include_tax, rounding, tax_per,
              goods_total, discount_total, shipping_total, tax_total, grand_total, cancelled_total, metadata, version,
-             placed_at, updated_at, token_hash)
-         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ? FROM {from}
+             placed_at, updated_at, token_hash, due_at)
+         SELECT ?, ? || n.number, n.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ?, ? FROM {from}
          RETURNING number"
     );
     params.extend(params![
@@ -235,6 +301,7 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         order.placed_at,
         order.updated_at,
         order.token_hash.clone(),
+        order.due_at,
     ]);
     params.extend(number.map(Param::from));
     let rows = tx.conn.rows::<Text, String>(&text, params)?;
@@ -411,6 +478,7 @@ pub fn cancel_lines(
         crate::kernel::state::Lifecycle::check(order.status, OrderStatus::Cancelled)?;
         order.status = OrderStatus::Cancelled;
         order.cancelled_at = Some(tx.now);
+        holds::release(tx, order, None)?;
     }
     on!(tx.conn, |c| diesel::update(orders::table.find(order.id))
         .set((
@@ -454,16 +522,22 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
         "SELECT id, kind, data, actor, created_at FROM order_events WHERE order_id = ? ORDER BY id",
         params![id],
     )?;
-    entries.extend(
-        rows.into_iter()
-            .map(|(id, kind, data, actor, at)| TimelineEntry {
-                id: Some(id),
-                kind,
-                data: data.0,
-                actor: staff.then_some(actor),
-                at,
-            }),
-    );
+    // Shoppers learn that an order is on hold, not what was thought of them.
+    let shown = rows
+        .into_iter()
+        .filter(|row| staff || !row.1.starts_with("risk_"));
+    entries.extend(shown.map(|(id, kind, mut data, actor, at)| {
+        if !staff {
+            data.0.0.remove("note");
+        }
+        TimelineEntry {
+            id: Some(id),
+            kind,
+            data: data.0,
+            actor: staff.then_some(actor),
+            at,
+        }
+    }));
     Ok(OrderTimeline { entries })
 }
 

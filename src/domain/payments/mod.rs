@@ -36,8 +36,8 @@ pub use model::{
 pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
-    News, by_reference, check_later, checkout_of, due, find, ids_of, insert, lock, of_checkouts,
-    record, record_first, reference_of,
+    News, by_reference, check_later, checkout_of, describe, due, facts_of, find, ids_of, insert,
+    lock, of_checkouts, record, record_first, reference_of,
 };
 pub use standing::Standing;
 

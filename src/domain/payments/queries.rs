@@ -340,6 +340,15 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<PaymentRow>) -> Result<Vec<Payment>> 
         .collect())
 }
 
+/// What is known of the instruments that a checkout is paid with, and of their risk, payment by payment.
+pub fn facts_of(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Vec<Document>> {
+    let rows = tx.conn.rows::<Doc, Json<Document>>(
+        "SELECT facts FROM payments WHERE checkout_id = ? AND facts IS NOT NULL ORDER BY id",
+        params![checkout],
+    )?;
+    Ok(rows.into_iter().map(|facts| facts.0).collect())
+}
+
 /// What a payment's provider called it when it was authorised.
 pub fn reference_of(tx: &mut Tx<'_>, payment: PaymentId) -> Result<String> {
     let rows = tx.conn.rows::<Text, String>(

@@ -17,6 +17,8 @@ both! {
             "pricesIncludeTax": true, "rounding": "half_up", "taxPer": "line",
             "orderNumbers": "sequential", "orderNumberPrefix": "UK-", "holdMinutes": 15,
             "metadata": { "team": "north" }, "version": 1, "capture": "manual",
+            "riskChecks": false, "riskInvestigateFrom": 50, "riskCancelFrom": 90, "riskFirstOrderFrom": null,
+            "invoiceNeedsTerms": false,
         });
         for field in ["id", "createdAt", "updatedAt"] {
             expected[field] = made.json[field].clone();

@@ -1,9 +1,11 @@
 //! The stories of each domain.
 
+mod addresses;
 mod carts;
 mod catalog;
 mod channels;
 mod checkout;
+mod credit_terms;
 mod credits;
 mod graphql;
 mod identity;
@@ -13,6 +15,7 @@ mod jobs;
 mod orders;
 mod payments;
 mod pricing;
+mod risk;
 mod shipping;
 mod statements;
 mod stripe;

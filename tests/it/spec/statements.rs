@@ -89,6 +89,19 @@ both! {
         assert!(one.1 <= 12, "{one:?}");
     }
 
+    fn an_order_that_is_to_be_assessed_costs_one_statement_more(shop) {
+        let store = with_goods(shop, 1);
+        let count = || {
+            let cart = cart(&store, 1);
+            cart.checkout("approve").created();
+            shop.statements(&cart.client, |_| cart.place().ok()).1
+        };
+        let before = count();
+        let path = format!("/channels/{}", store.channel);
+        shop.staff().patch(&path, json!({ "riskChecks": true })).ok();
+        assert!(count() <= before + 1);
+    }
+
     fn a_bulk_upsert_costs_the_same_for_any_number_of_rows(shop) {
         let store = with_goods(shop, 1);
         let count = |from: usize, to: usize| {

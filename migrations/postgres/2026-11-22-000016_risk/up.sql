@@ -1,0 +1,53 @@
+-- Whether a channel has its orders assessed, from which score on one is looked into or called off, and from which total on a
+-- first order is a sign, in minor units of the channel's currency; null = never.
+ALTER TABLE channels ADD COLUMN risk_checks boolean NOT NULL DEFAULT false;
+ALTER TABLE channels ADD COLUMN risk_investigate_from bigint NOT NULL DEFAULT 50;
+ALTER TABLE channels ADD COLUMN risk_cancel_from bigint NOT NULL DEFAULT 90;
+ALTER TABLE channels ADD COLUMN risk_first_order_from bigint;
+
+-- What keeps an order from going on. One live hold of each reason.
+CREATE TABLE order_holds (
+    id uuid PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES orders (id),
+    reason text NOT NULL CHECK (reason IN ('risk', 'manual', 'credit')),
+    note text,
+    placed_by text NOT NULL,
+    placed_at timestamptz NOT NULL,
+    released_by text,
+    released_at timestamptz,
+    CHECK ((released_by IS NULL) = (released_at IS NULL))
+);
+CREATE INDEX order_holds_by_order ON order_holds (order_id, id);
+CREATE UNIQUE INDEX order_holds_live ON order_holds (order_id, reason) WHERE released_at IS NULL;
+CREATE INDEX order_holds_queue ON order_holds (reason, id) WHERE released_at IS NULL;
+
+-- How risky an order is, and what is counted for the next: who, where to, with which card. Written once; decided once.
+CREATE TABLE risk_assessments (
+    order_id uuid PRIMARY KEY REFERENCES orders (id),
+    level text NOT NULL CHECK (level IN ('accept', 'investigate', 'cancel')),
+    score bigint NOT NULL CHECK (score BETWEEN 0 AND 100),
+    facts jsonb NOT NULL,
+    email text NOT NULL,
+    address_hash text,
+    card_fingerprint text,
+    placed_at timestamptz NOT NULL,
+    assessed_at timestamptz NOT NULL,
+    decision text CHECK (decision IN ('approved', 'declined')),
+    decided_by text,
+    decided_at timestamptz,
+    CHECK ((decision IS NULL) = (decided_by IS NULL) AND (decision IS NULL) = (decided_at IS NULL))
+);
+CREATE INDEX risk_assessments_by_email ON risk_assessments (email, placed_at);
+CREATE INDEX risk_assessments_by_address ON risk_assessments (address_hash, placed_at) WHERE address_hash IS NOT NULL;
+CREATE INDEX risk_assessments_by_card ON risk_assessments (card_fingerprint, placed_at) WHERE card_fingerprint IS NOT NULL;
+
+-- Whom the shop does not sell to.
+CREATE TABLE risk_blocks (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('email', 'email_domain', 'address', 'card', 'country')),
+    value text NOT NULL,
+    note text,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    UNIQUE (kind, value)
+);
