@@ -1,10 +1,15 @@
 //! What spans several domains: from a cart to an order, and back.
 //!
 //! ```text
-//! startCheckout   freezes the quote, holds the stock, records the payment's intent           one transaction
+//! startCheckout   freezes the quote, holds the stock, records the payment                    one transaction
+//!                 and, where the client confirms: → the provider opens a session → it is kept   two, and a call between
 //! placeOrder      a local provider decides and the order is written                          one transaction
 //!                 or: the checkout is `paying` → the provider is asked → the order           two, and a call between
+//! capture, void, refund   the attempt is recorded → the provider is asked → it is ended       the same
 //! ```
+//!
+//! What a provider says is taken up by one function, whoever brings it: the answer to a call, a webhook's job, the reconciler.
+//! Money that no order is for is released by a job.
 //!
 //! A cart becomes an order exactly once: its checkout leaves `open` once, its row leaves `open` once, and the database has one
 //! order for a cart. What a crash leaves behind is finished by jobs: a checkout that ran out gives its stock back, a payment
