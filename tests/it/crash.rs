@@ -12,8 +12,14 @@ use serde_json::{Value, json};
 use crate::support::database::Database;
 use crate::support::{Answer, Client, Kind, Shop, Store, within};
 
-/// How often the server is killed on each database.
+/// How often the server is killed on each database, where `KILLS` does not say otherwise.
 const KILLS: usize = 5;
+
+fn kills() -> usize {
+    let said = std::env::var("KILLS").ok();
+    said.and_then(|n| n.parse().ok()).unwrap_or(KILLS)
+}
+
 /// How many orders must have been placed since the last time before it is killed again.
 const ORDERS_BETWEEN: usize = 12;
 const SHOPPERS: usize = 8;
@@ -126,7 +132,7 @@ fn what_was_answered_survives(kind: Kind) {
                 }
             });
         }
-        for _ in 0..KILLS {
+        for _ in 0..kills() {
             let before = placed.load(Ordering::Relaxed);
             within(60, "orders are placed", || {
                 placed.load(Ordering::Relaxed) >= before + ORDERS_BETWEEN
@@ -141,7 +147,7 @@ fn what_was_answered_survives(kind: Kind) {
     let shop = closed.open();
     let staff = shop.staff();
     let acknowledged = acknowledged.into_inner().unwrap();
-    assert!(acknowledged.len() >= KILLS * ORDERS_BETWEEN);
+    assert!(acknowledged.len() >= kills() * ORDERS_BETWEEN);
     for (cart, (order, number)) in &acknowledged {
         let seen = staff.get(&format!("/orders/{order}")).ok();
         assert_eq!(
@@ -205,7 +211,7 @@ fn what_was_answered_survives_crashes_of_postgres(shop: &Shop) {
                 }
             });
         }
-        for _ in 0..KILLS {
+        for _ in 0..kills() {
             let before = placed.load(Ordering::Relaxed);
             within(60, "orders are placed", || {
                 enough.load(Ordering::Relaxed)

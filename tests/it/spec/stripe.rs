@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use diesel::sql_types::BigInt;
 use serde_json::{Value, json};
 
 use crate::support::gateway::{Event, Fault, Gateway, SECRET_KEY, signature};
@@ -377,6 +378,28 @@ with_stripe! {
         assert_eq!(deliver(Some(&signed("whsec_next", now)), &body), 200, "the secret that replaces it, and the same event");
         w.shop.work();
         assert_eq!(w.timeline(placed.text("/order/id")), ["placed"]);
+    }
+
+    fn a_webhook_about_what_is_not_known_is_kept_and_tried_again(w) {
+        let placed = w.order("pm_card_visa");
+        w.now();
+        let now = w.shop.app().clock.now().micros() / 1_000_000;
+        let event = w.events("payment_intent.amount_capturable_updated").remove(0);
+        let known = placed.text("/order/payments/0/id");
+        let foreign = event.body().replace(known, "pay_01jq3h5s5vfkg8r4t0x2m6c9ze");
+        let strange = event.body().replace(&event.kind, "radar.of_tomorrow").replace(&event.id, "evt_strange");
+        for body in [&foreign, &strange] {
+            let header = signature(&[SIGNED_BY], now, body.as_bytes());
+            assert_eq!(Gateway::deliver_raw(&w.webhooks(), body, &header), 200);
+        }
+        w.shop.work();
+        let rows = |text: &str| {
+            let rows = w.shop.connect().rows::<BigInt, i64>(text, vec![]).unwrap();
+            rows[0]
+        };
+        let waiting = "SELECT count(*) FROM jobs WHERE kind = 'payments.notice' AND status = 'ready' AND attempts > 0";
+        assert_eq!(rows(waiting), 1, "the payment may become known yet");
+        assert_eq!(rows("SELECT count(*) FROM payment_notices WHERE processed_at IS NULL"), 1);
     }
 
     fn webhooks_may_come_twice_late_and_in_any_order(w) {
