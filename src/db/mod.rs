@@ -5,7 +5,6 @@
 //! anybody hears of them. A transaction that lost to another (serialisation failure, deadlock, busy) is run again as a whole,
 //! at most five times.
 
-mod checkpoints;
 mod conn;
 mod durable;
 pub mod migrations;
@@ -20,7 +19,6 @@ use diesel::connection::TransactionManager;
 use diesel::pg::PgConnection;
 use tokio::sync::oneshot;
 
-use checkpoints::Checkpoints;
 use durable::{Durable, Marks, Wal};
 
 pub use conn::{Conn, statements};
@@ -78,11 +76,7 @@ impl Db {
         let (writer, durable) = match address {
             Address::Sqlite(path) => {
                 let durable = Durable::start(Wal::of(path))?;
-                let writer = writer::Writer::start(
-                    address.open()?,
-                    durable.clone(),
-                    Checkpoints::start(address.open()?)?,
-                )?;
+                let writer = writer::Writer::start(address.open()?, durable.clone())?;
                 (Some(writer), durable)
             }
             Address::Postgres(_) => (None, Durable::start(Marks::on(address.clone()))?),

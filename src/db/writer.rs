@@ -14,7 +14,6 @@ use std::sync::mpsc;
 use diesel::QueryResult;
 use tokio::sync::oneshot;
 
-use super::checkpoints::Checkpoints;
 use super::durable::{Durable, relax};
 use super::{AfterCommit, Conn};
 use crate::kernel::{Error, Result};
@@ -67,15 +66,15 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread on its own connection.
-    pub fn start(mut conn: Conn, durable: Durable, mut checkpoints: Checkpoints) -> Result<Self> {
+    pub fn start(mut conn: Conn, durable: Durable) -> Result<Self> {
         relax(&mut conn)?;
-        conn.batch("PRAGMA wal_autocheckpoint = 32000")?;
+        conn.batch("PRAGMA wal_autocheckpoint = 4000")?;
         // The writer touches what everybody touches.
         conn.batch("PRAGMA cache_size = -16000")?;
         let (queue, jobs) = mpsc::channel();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(&mut conn, &jobs, &durable, &mut checkpoints))
+            .spawn(move || run(&mut conn, &jobs, &durable))
             .map_err(Error::internal)?;
         Ok(Self { queue })
     }
@@ -99,12 +98,7 @@ impl Writer {
     }
 }
 
-fn run(
-    conn: &mut Conn,
-    queue: &mpsc::Receiver<Box<dyn Job>>,
-    durable: &Durable,
-    checkpoints: &mut Checkpoints,
-) {
+fn run(conn: &mut Conn, queue: &mpsc::Receiver<Box<dyn Job>>, durable: &Durable) {
     let mut careful = false;
     while let Ok(first) = queue.recv() {
         let ticket = durable.ticket();
@@ -130,7 +124,6 @@ fn run(
             tracing::warn!(%error, "a group of transactions was not committed");
             let _ = conn.control("ROLLBACK");
         }
-        checkpoints.count(group.done.len());
         for job in group.done {
             match &committed {
                 Ok(_) => durable.take(ticket, |on_disk| job.answer(on_disk)),
