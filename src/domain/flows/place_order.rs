@@ -185,14 +185,16 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
         };
     };
     let standing = move_money::absorb(tx, &mut row, &events, report)?.standing;
-    let is_money = matches!(report.state, State::Authorized { .. } | State::Awaited);
+    let is_money = standing.outstanding + standing.kept() > 0;
     match checkout.status {
         CheckoutStatus::Open | CheckoutStatus::Paying => {
             finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
-        CheckoutStatus::Replaced | CheckoutStatus::Expired
-            if is_money && standing.outstanding + standing.kept() > 0 =>
-        {
+        CheckoutStatus::Replaced | CheckoutStatus::Expired if is_money => {
+            if release::has_begun(&events) {
+                release::enqueue(tx, payment);
+                return over(tx, checkout.cart_id);
+            }
             finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
         _ => {

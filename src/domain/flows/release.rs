@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
 use super::move_money;
-use crate::context::{Cx, Tx};
-use crate::domain::payments::{self, News, PaymentEventKind, Standing};
+use crate::context::{Cx, Tx, read_data};
+use crate::domain::payments::{self, News, PaymentEvent, PaymentEventKind, PaymentRow, Standing};
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
 use crate::kernel::{Code, Document, Error, Result};
 use crate::ports::payment::{Move, Outcome, PaymentProviders, Reach};
@@ -79,12 +79,30 @@ pub async fn give_up(cx: &Cx, payment: PaymentId, error: Error) -> Error {
     }
 }
 
+/// Whether a payment's release has begun, so that no order may be placed with it any more.
+pub fn has_begun(events: &[PaymentEvent]) -> bool {
+    events
+        .iter()
+        .any(|event| event.kind == PaymentEventKind::CancelRequest)
+}
+
+/// Says that a payment is being released, unless an order was placed with it in the meantime.
+fn begin(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<(PaymentRow, Vec<PaymentEvent>)>> {
+    let checkout = payments::checkout_of(tx, id)?;
+    let checkout = checkouts::lock(tx, checkout)?.ok_or_else(|| Error::not_found("checkout"))?;
+    if checkout.status == CheckoutStatus::Ordered && checkout.payment_id == id {
+        return Ok(None);
+    }
+    let (payment, events) = payments::lock(tx, id)?;
+    let request = News::new(PaymentEventKind::CancelRequest, payment.amount, "release");
+    payments::record(tx, id, &[request])?;
+    Ok(Some((payment, events)))
+}
+
 /// The job.
 pub async fn run(cx: Cx, payload: Document) -> Result<()> {
-    let Payload { payment_id } =
-        serde_json::from_value(payload.0.into()).map_err(Error::internal)?;
-    let found = cx.read(move |tx| payments::find(tx, payment_id)).await?;
-    let Some((payment, events)) = found else {
+    let Payload { payment_id } = read_data(payload)?;
+    let Some((payment, events)) = cx.write(move |tx| begin(tx, payment_id)).await? else {
         return Ok(());
     };
     let providers = cx.app.part::<PaymentProviders>()?;
@@ -107,18 +125,21 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
         },
     };
     let standing = Standing::of(&events);
-    let request = |amount: i64| Move {
+    // Stable names, and one for each call: a key is for one request.
+    let request = |amount: i64, name: uuid::Uuid| Move {
         payment: payment.id,
-        attempt: PaymentAttemptId::from_uuid(payment.id.uuid()),
+        attempt: PaymentAttemptId::from_uuid(name),
         reference: reference.clone(),
         amount: payment.of(amount),
         of: payment.money(),
         last: true,
     };
     let outcome = if standing.kept() > 0 {
-        provider.refund(&request(standing.kept())).await
+        let name = payment.checkout_id.uuid();
+        provider.refund(&request(standing.kept(), name)).await
     } else {
-        provider.void(&request(payment.amount)).await
+        let name = payment.id.uuid();
+        provider.void(&request(payment.amount, name)).await
     };
     let report = match outcome {
         Outcome::Known(report) => report,

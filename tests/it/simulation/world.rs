@@ -11,8 +11,8 @@ use mercer::domain::carts::{CartStatus, CreateCart};
 use mercer::domain::flows::{
     self, CancelOrder, CapturePayment, PlaceOrder, RefundPayment, StartCheckout, VoidPayment,
 };
-use mercer::domain::orders::{ListOrders, Order};
-use mercer::domain::payments::GetPayment;
+use mercer::domain::orders::{ListOrders, Order, OrderStatus};
+use mercer::domain::payments::{GetPayment, PaymentAttemptKind};
 use mercer::kernel::Clock;
 use mercer::kernel::ids::{CartId, PaymentId};
 use mercer::operation::{Operation, dispatch};
@@ -481,6 +481,19 @@ impl World<'_> {
                 return Err(format!(
                     "payment {id}: {} are ours to take, {reserved} are there",
                     ours.outstanding.amount
+                ));
+            }
+            let is_sold = orders
+                .iter()
+                .any(|o| o.status == OrderStatus::Open && o.payments[0].id == id);
+            let let_go = ours.outstanding.amount == 0 && captured == 0;
+            let asked = seen
+                .attempts
+                .iter()
+                .any(|a| a.kind == PaymentAttemptKind::Void);
+            if is_sold && let_go && !asked {
+                return Err(format!(
+                    "payment {id}: let go, though its order is open and nobody asked for that"
                 ));
             }
             if seen.attempts.iter().any(|a| a.finished_at.is_none()) {
