@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
-use crate::kernel::{Document, Error, Money, Result, Timestamp};
+use crate::kernel::{Code, Document, Error, Money, Result, Timestamp};
 
 /// A call on its way.
 pub type Call<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
@@ -82,6 +82,15 @@ pub enum Outcome {
     },
     /// Nobody knows; ask again with the same key, or look it up.
     Unknown,
+}
+
+impl Outcome {
+    /// The provider cannot do that.
+    pub fn not_supported() -> Self {
+        Self::Refused {
+            reason: "not_supported".into(),
+        }
+    }
 }
 
 /// Everything a provider knows about a payment.
@@ -234,7 +243,7 @@ pub struct RawNotice<'a> {
 /// What comes of reading a webhook.
 pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Notice>> + Send + 'a>>;
 
-/// A payment provider.
+/// A payment provider. One that decides in this process says so with [`Reach::Local`], which answers every call.
 pub trait PaymentProvider: Send + Sync {
     /// Its name in the API: `manual`.
     fn name(&self) -> &'static str;
@@ -249,22 +258,50 @@ pub trait PaymentProvider: Send + Sync {
     fn reach(&self) -> Reach<'_>;
 
     /// Reserves money; without a token, opens a session that the client confirms.
-    fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a>;
+    fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
+        here(&self.reach(), |local| local.decide(request))
+    }
 
     /// Finds out what became of a payment; [`Outcome::Refused`] where the provider never heard of it.
-    fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a>;
+    fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
+        here(&self.reach(), |local| local.decide(request))
+    }
 
     /// Takes reserved money.
-    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a>;
+    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        here(&self.reach(), |local| {
+            local.shift(MovementKind::Capture, request)
+        })
+    }
 
     /// Lets reserved money go.
-    fn void<'a>(&'a self, request: &'a Move) -> Call<'a>;
+    fn void<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        here(&self.reach(), |local| {
+            local.shift(MovementKind::Void, request)
+        })
+    }
 
     /// Sends money back.
-    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a>;
+    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
+        here(&self.reach(), |local| {
+            local.shift(MovementKind::Refund, request)
+        })
+    }
 
     /// Reads a webhook after checking who sent it; refuses one with a wrong, old or missing signature.
-    fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a>;
+    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
+        let message = format!("{} has no webhooks.", self.name());
+        Box::pin(async { Err(Error::new(Code::NotFound, message)) })
+    }
+}
+
+/// What a provider in this process says to a call; one far away has a way of its own for every call it can answer.
+fn here<'a>(reach: &Reach<'_>, asked: impl FnOnce(&dyn LocalPayments) -> Outcome) -> Call<'a> {
+    let outcome = match reach {
+        Reach::Local(local) => asked(*local),
+        Reach::Remote => Outcome::not_supported(),
+    };
+    Box::pin(std::future::ready(outcome))
 }
 
 /// The providers of this shop.

@@ -1,10 +1,10 @@
 //! Gift cards and store credit as payment providers: their money is in the shop's own ledger, so every movement is carried
 //! out in the transaction that asks for it, by the flows. A checkout names cards by their codes and never this provider.
 
-use crate::kernel::{Code, Document, Error};
+use crate::kernel::Document;
 use crate::ports::payment::{
-    Abilities, Authorize, Call, Captures, LocalPayments, Move, Movement, MovementKind, Outcome,
-    PaymentProvider, RawNotice, Reach, Reading, Report, State,
+    Abilities, Authorize, Captures, LocalPayments, Move, Movement, MovementKind, Outcome,
+    PaymentProvider, Reach, Report, State,
 };
 
 /// The providers `gift_card` and `store_credit`.
@@ -16,22 +16,16 @@ pub enum Credit {
     StoreCredit,
 }
 
-fn refused() -> Outcome {
-    Outcome::Refused {
-        reason: "not_supported".into(),
-    }
-}
-
 impl LocalPayments for Credit {
     /// What credit pays is redeemed with the order and asks nobody.
     fn decide(&self, _: &Authorize) -> Outcome {
-        refused()
+        Outcome::not_supported()
     }
 
     /// A redemption is authorised and captured at once, so that only giving back is left.
     fn shift(&self, kind: MovementKind, request: &Move) -> Outcome {
         if kind != MovementKind::Refund {
-            return refused();
+            return Outcome::not_supported();
         }
         Outcome::Known(Box::new(Report {
             reference: request.reference.clone(),
@@ -75,29 +69,5 @@ impl PaymentProvider for Credit {
 
     fn reach(&self) -> Reach<'_> {
         Reach::Local(self)
-    }
-
-    fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async { self.decide(request) })
-    }
-
-    fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async { self.decide(request) })
-    }
-
-    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Capture, request) })
-    }
-
-    fn void<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Void, request) })
-    }
-
-    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Refund, request) })
-    }
-
-    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
-        Box::pin(async { Err(Error::new(Code::NotFound, "Credit has no webhooks.")) })
     }
 }

@@ -1,10 +1,10 @@
 //! Payments that people make: bank transfer, cash on delivery, invoice. The order is placed at once and the money is awaited;
 //! somebody records it when it comes.
 
-use crate::kernel::{Code, Document, Error};
+use crate::kernel::Document;
 use crate::ports::payment::{
-    Abilities, Authorize, Call, Captures, LocalPayments, Move, MovementKind, Outcome,
-    PaymentProvider, RawNotice, Reach, Reading, Report, State,
+    Abilities, Authorize, Captures, LocalPayments, Move, MovementKind, Outcome, PaymentProvider,
+    Reach, Report, State,
 };
 
 /// The provider `manual`.
@@ -22,9 +22,7 @@ impl LocalPayments for Manual {
     }
 
     fn shift(&self, _: MovementKind, _: &Move) -> Outcome {
-        Outcome::Refused {
-            reason: "not_supported".into(),
-        }
+        Outcome::not_supported()
     }
 }
 
@@ -48,29 +46,5 @@ impl PaymentProvider for Manual {
 
     fn reach(&self) -> Reach<'_> {
         Reach::Local(self)
-    }
-
-    fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async { self.decide(request) })
-    }
-
-    fn look_up<'a>(&'a self, request: &'a Authorize) -> Call<'a> {
-        Box::pin(async { self.decide(request) })
-    }
-
-    fn capture<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Capture, request) })
-    }
-
-    fn void<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Void, request) })
-    }
-
-    fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async { self.shift(MovementKind::Refund, request) })
-    }
-
-    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
-        Box::pin(async { Err(Error::new(Code::NotFound, "manual has no webhooks.")) })
     }
 }

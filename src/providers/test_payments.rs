@@ -18,10 +18,10 @@
 
 use std::time::Duration;
 
-use crate::kernel::{Code, Document, Error};
+use crate::kernel::Document;
 use crate::ports::payment::{
     Abilities, Authorize, Call, Captures, LocalPayments, Move, Movement, MovementKind, Outcome,
-    PaymentProvider, RawNotice, Reach, Reading, Report, State,
+    PaymentProvider, Reach, Report, State,
 };
 
 /// The provider `test`, and `test_remote`.
@@ -199,9 +199,5 @@ impl PaymentProvider for TestPayments {
 
     fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
         Box::pin(self.after_a_pause(self.shift(MovementKind::Refund, request)))
-    }
-
-    fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
-        Box::pin(async { Err(Error::new(Code::NotFound, "test has no webhooks.")) })
     }
 }
