@@ -8,6 +8,7 @@ pub mod choice;
 pub mod column;
 pub mod crockford;
 pub mod error;
+pub mod hex;
 pub mod id;
 pub mod ids;
 pub mod json;
@@ -23,6 +24,7 @@ pub mod time;
 
 pub use check::Checks;
 pub use error::{Code, Error, FieldError, Result};
+pub use hex::hex;
 pub use json::{Document, Json};
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};

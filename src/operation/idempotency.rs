@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Answer, Meta, Mode, Trait};
 use crate::context::{Cx, Tx};
-use crate::kernel::{Code, Error, Result};
+use crate::kernel::{Code, Error, Result, hex};
 use crate::params;
 
 /// How long an answer is kept.
@@ -52,7 +52,7 @@ impl Claim {
         let mut principal = cx.actor.name();
         if let Some(token) = cx.actor.cart_token {
             // Shoppers share their shop front's key; what sets them apart is their cart.
-            principal.extend(token[..8].iter().map(|byte| format!("{byte:02x}")));
+            principal.push_str(&hex(&token[..8]));
         }
         let fingerprint = Sha256::digest(wire).to_vec();
         Ok(Some(Arc::new(Self {

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::kernel::{Result, crockford};
+use crate::kernel::{Result, crockford, hex};
 
 /// How many characters a code has, the last of which checks the others.
 const LENGTH: usize = 16;
@@ -23,15 +23,10 @@ impl CodeKey {
     /// takes as long.
     pub fn hash(&self, entered: &str) -> String {
         let code = normalise(entered);
-        let mut hash = String::with_capacity(64);
         // An HMAC takes a key of any length.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
-            mac.update(code.as_bytes());
-            for byte in mac.finalize().into_bytes() {
-                hash.push_str(&format!("{byte:02x}"));
-            }
-        }
-        hash
+        Hmac::<Sha256>::new_from_slice(&self.0)
+            .map(|mac| hex(&mac.chain_update(code).finalize().into_bytes()))
+            .unwrap_or_default()
     }
 }
 

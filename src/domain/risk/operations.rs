@@ -15,7 +15,7 @@ use crate::domain::orders::{self, HoldReason, OrderRow, OrderStatus};
 use crate::domain::payments;
 use crate::kernel::ids::{OrderHoldId, OrderId, RiskBlockId};
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Checks, Code, Document, Error, Page, Result, shape};
+use crate::kernel::{Checks, Code, Document, Error, Page, Result, hex, shape};
 use crate::operation::{Mutation, Query};
 
 /// Within which time orders are counted.
@@ -199,15 +199,9 @@ fn traits(order: &OrderRow, known: &[Document]) -> Traits {
         .shipping_address
         .as_ref()
         .or(order.billing_address.as_ref());
-    let hash = |plain: String| -> String {
-        let digest = Sha256::digest(plain.as_bytes());
-        digest
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-    };
     Traits {
         email: order.email.to_lowercase(),
-        address_hash: address.map(|a| hash(rules::plain(a))),
+        address_hash: address.map(|a| hex(&Sha256::digest(rules::plain(a)))),
         card_fingerprint: text(known, "card_fingerprint").map(ToOwned::to_owned),
     }
 }

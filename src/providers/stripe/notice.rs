@@ -112,10 +112,10 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::fmt::Write as _;
     use std::time::Duration;
 
     use super::*;
+    use crate::kernel::hex;
 
     const BODY: &str = r#"{"id":"evt_1","object":"event","type":"payment_intent.succeeded","livemode":false,"created":1790000000,
         "data":{"object":{"id":"pi_1","object":"payment_intent","metadata":{"payment":"pay_01jq3h5s5vfkg8r4t0x2m6c9ze"}}}}"#;
@@ -125,11 +125,7 @@ pub(crate) mod tests {
     pub fn sign(body: &str, secret: &str, time: i64) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(format!("{time}.{body}").as_bytes());
-        let mut text = String::new();
-        for byte in mac.finalize().into_bytes() {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        hex(&mac.finalize().into_bytes())
     }
 
     fn given(header: Option<String>, body: &str, live: bool) -> Result<Notice> {

@@ -51,9 +51,7 @@ pub fn signature(secrets: &[&str], timestamp: i64, body: &[u8]) -> String {
         mac.update(b".");
         mac.update(body);
         header.push_str(",v1=");
-        for byte in mac.finalize().into_bytes() {
-            header.push_str(&format!("{byte:02x}"));
-        }
+        header.push_str(&mercer::kernel::hex(&mac.finalize().into_bytes()));
     }
     header
 }
