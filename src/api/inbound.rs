@@ -1,6 +1,6 @@
 //! What fits neither door: health checks, metrics, and the webhooks of payment providers.
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,20 +44,13 @@ async fn take_in(app: &App, name: &str, http: &HttpRequest, payload: web::Payloa
         .find(name)
         .ok_or_else(|| Error::new(Code::NotFound, "There is no such payment provider."))?;
     let body = request::body(payload).await?;
-    let header = |name: &str| {
-        let value = http.headers().get(name)?.to_str().ok()?;
-        Some(value.to_owned())
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned()))
     };
-    let now = app.clock.now();
-    let headers: std::collections::HashMap<String, String> = http
-        .headers()
-        .keys()
-        .filter_map(|key| Some((key.as_str().to_owned(), header(key.as_str())?)))
-        .collect();
     let raw = RawNotice {
-        headers: &headers,
+        headers: &http.headers().iter().filter_map(text).collect(),
         body: &body,
-        now,
+        now: app.clock.now(),
     };
     let notice = provider.read_notice(&raw).await?;
     let name = name.to_owned();

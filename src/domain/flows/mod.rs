@@ -33,18 +33,16 @@ pub use reconcile::{NOTICE, expire, notice, receive, reconcile};
 pub use release::{JOB as RELEASE, run as release};
 pub use start_checkout::StartCheckout;
 
+use std::time::Duration;
+
 use crate::auth::{Access, Scope};
-use crate::context::Tx;
-use crate::domain::orders::{self, Order};
+use crate::domain::orders::Order;
 use crate::domain::payments::PaymentDetails;
 use crate::domain::risk::RiskAssessment;
-use crate::kernel::Result;
-use crate::kernel::ids::{CartId, CheckoutId, OrderId};
+use crate::kernel::ids::CartId;
 
-/// The order that a checkout became.
-fn order_of(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Option<OrderId>> {
-    orders::id_for_checkout(tx, checkout)
-}
+/// After how long somebody asks a provider whose answer was lost.
+const ASK_AFTER: Duration = Duration::from_mins(2);
 
 crate::operations! {
     queries FlowQueries {

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::order_of;
+use super::ASK_AFTER;
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
 use crate::domain::orders;
@@ -21,9 +21,6 @@ use crate::ports::payment::{
     Authorize, Movement, MovementKind, Outcome, PaymentProviders, Reach, Report, State,
 };
 use crate::sabotage::Guard;
-
-/// After how long somebody asks a provider whose answer was lost.
-pub const ASK_AFTER: Duration = Duration::from_mins(2);
 
 /// After how long an attempt has failed that its provider has not done and answers with nothing but its own trouble.
 const GIVE_UP_AFTER: Duration = Duration::from_mins(30);
@@ -251,7 +248,7 @@ pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, outcome: &Outcome) -> Result<(
             };
             let news = News::new(kind, attempt.amount, id.to_string()).with("reason", reason);
             payments::record(tx, payment.id, &[news])?;
-            let order = order_of(tx, payment.checkout_id)?;
+            let order = orders::id_for_checkout(tx, payment.checkout_id)?;
             let attempt = payments::find_attempt(tx, id)?;
             tell_attempt(tx, &payment, order, &attempt)
         }
@@ -272,7 +269,7 @@ pub fn absorb(
     if absorbed.fresh.is_empty() && absorbed.ended.is_empty() {
         return Ok(absorbed);
     }
-    let order = order_of(tx, payment.checkout_id)?;
+    let order = orders::id_for_checkout(tx, payment.checkout_id)?;
     for id in &absorbed.ended {
         let attempt = payments::find_attempt(tx, *id)?;
         let well = attempt.status == PaymentAttemptStatus::Succeeded;

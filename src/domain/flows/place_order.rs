@@ -1,11 +1,10 @@
 //! From a checkout to an order. `place` is the only function that writes one, whoever brings the news of the payment.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
 use super::start_checkout::refuse_shortage;
-use super::{assess_order, move_money, release};
+use super::{ASK_AFTER, assess_order, move_money, release};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
@@ -21,9 +20,6 @@ use crate::kernel::{Code, Error, Json, Result, Timestamp};
 use crate::operation::{Answer, Flow, Output};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 use crate::{choice, input, output};
-
-/// After how long somebody asks a provider whose answer was lost.
-const ASK_AFTER: Duration = Duration::from_mins(2);
 
 input! {
     /// Places an order.

@@ -4,9 +4,8 @@ use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
 use super::place_order::take_up;
-use super::{move_money, release};
-use crate::context::{Cx, Tx};
-
+use super::{ASK_AFTER, move_money, release};
+use crate::context::{Cx, Tx, read_data};
 use crate::domain::{inventory, payments};
 use crate::kernel::ids::{CheckoutId, PaymentId};
 use crate::kernel::{Document, Error, Result};
@@ -59,11 +58,12 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
                 return Ok(None);
             };
             let checkout = checkouts::find(tx, payment.checkout_id)?;
-            Ok(checkout.map(|checkout| checkout.ask(&payment)))
+            Ok(checkout.map(|checkout| (checkout.ask(&payment), payment.provider)))
         })
         .await?;
-    let Some(request) = found else { return Ok(()) };
-    let provider = cx.read(move |tx| provider_of(tx, id)).await?;
+    let Some((request, provider)) = found else {
+        return Ok(());
+    };
     let providers = cx.app.part::<PaymentProviders>()?;
     let outcome = providers
         .get(&provider, "/provider")?
@@ -71,7 +71,7 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
         .await;
     if outcome == Outcome::Unknown {
         return cx
-            .write(move |tx| payments::check_later(tx, id, Some(move_money::ASK_AFTER)))
+            .write(move |tx| payments::check_later(tx, id, Some(ASK_AFTER)))
             .await;
     }
     match cx
@@ -91,13 +91,6 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
     }
 }
 
-fn provider_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<String> {
-    let found = payments::find(tx, id)?;
-    found
-        .map(|(payment, _)| payment.provider)
-        .ok_or_else(|| Error::not_found("payment"))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Notice {
@@ -108,8 +101,7 @@ struct Notice {
 /// The job that follows a webhook: reads the object it is about at its provider. A payment that is not known (yet) fails the
 /// job, which is tried again and set aside in the end.
 pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
-    let Notice { provider, id } =
-        serde_json::from_value(payload.0.into()).map_err(Error::internal)?;
+    let Notice { provider, id } = read_data(payload)?;
     let found = cx
         .read(move |tx| {
             let Some(notice) = payments::waiting(tx, &provider, &id)? else {

@@ -2,6 +2,7 @@
 //! let go, or sent back where it was taken already. The job that does it is written with the reason, and tried until it is
 //! done; each call carries the same key however often it is made.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use crate::context::{Cx, Tx, read_data};
 use crate::domain::payments::{self, News, PaymentEvent, PaymentEventKind, PaymentRow, Standing};
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
 use crate::kernel::{Code, Document, Error, Result};
-use crate::ports::payment::{Move, Outcome, PaymentProviders, Reach};
+use crate::ports::payment::{Move, Outcome, PaymentProvider, PaymentProviders, Reach, Report};
 use crate::sabotage::Guard;
 
 /// The job's kind.
@@ -118,10 +119,9 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
         // Nobody far away knows of it.
         None if !was_asked => return Ok(()),
         // What the provider said of it went with the order that could not be.
-        None => match provider.look_up(&payment.authorize(false)).await {
-            Outcome::Known(report) => report.reference,
-            Outcome::Refused { .. } => return Ok(()),
-            Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+        None => match look_up(provider, &payment).await? {
+            Some(report) => report.reference,
+            None => return Ok(()),
         },
     };
     let standing = Standing::of(&events);
@@ -144,12 +144,11 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
     let report = match outcome {
         Outcome::Known(report) => report,
         // Taken in the meantime, or released before: its own words decide.
-        Outcome::Refused { .. } => match provider.look_up(&payment.authorize(false)).await {
-            Outcome::Known(report) => report,
-            Outcome::Refused { .. } => return Ok(()),
-            Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+        Outcome::Refused { .. } => match look_up(provider, &payment).await? {
+            Some(report) => report,
+            None => return Ok(()),
         },
-        Outcome::Unknown => return Err(Error::unavailable("the provider does not answer")),
+        Outcome::Unknown => return Err(no_answer()),
     };
     let left = cx
         .write(move |tx| {
@@ -165,4 +164,20 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
         return Err(Error::unavailable("the money is not released yet"));
     }
     Ok(())
+}
+
+/// What the provider knows of a payment; nothing where it never heard of it.
+async fn look_up(
+    provider: &Arc<dyn PaymentProvider>,
+    payment: &PaymentRow,
+) -> Result<Option<Box<Report>>> {
+    match provider.look_up(&payment.authorize(false)).await {
+        Outcome::Known(report) => Ok(Some(report)),
+        Outcome::Refused { .. } => Ok(None),
+        Outcome::Unknown => Err(no_answer()),
+    }
+}
+
+fn no_answer() -> Error {
+    Error::unavailable("the provider does not answer")
 }
