@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use crate::params;
 use crate::sabotage::Guard;
 
 /// Terms as the database has them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Queryable)]
 pub struct TermsRow {
     pub id: CreditTermsId,
     pub email: String,
@@ -45,57 +46,8 @@ type TermsSql = (
     Ts,
     Ts,
 );
-type TermsTuple = (
-    CreditTermsId,
-    String,
-    Option<String>,
-    Currency,
-    i64,
-    i64,
-    CreditTermsStatus,
-    Option<i64>,
-    Option<String>,
-    i64,
-    Timestamp,
-    Timestamp,
-);
-
-impl From<TermsTuple> for TermsRow {
-    fn from(row: TermsTuple) -> Self {
-        let (
-            id,
-            email,
-            company,
-            currency,
-            limit,
-            net_days,
-            status,
-            hold_after_days,
-            note,
-            version,
-            created_at,
-            updated_at,
-        ) = row;
-        Self {
-            id,
-            email,
-            company,
-            currency,
-            limit,
-            net_days,
-            status,
-            hold_after_days,
-            note,
-            version,
-            created_at,
-            updated_at,
-        }
-    }
-}
-
 fn rows(tx: &mut Tx<'_>, text: &str, params: Vec<crate::kernel::Param>) -> Result<Vec<TermsRow>> {
-    let rows = tx.conn.rows::<TermsSql, TermsTuple>(text, params)?;
-    Ok(rows.into_iter().map(TermsRow::from).collect())
+    tx.conn.rows::<TermsSql, TermsRow>(text, params)
 }
 
 /// The terms with this id.

@@ -4,7 +4,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::attempts;
 use super::model::{
     AccountBalance, AttemptRow, LedgerBalances, Payment, PaymentAttempt, PaymentDetails,
-    PaymentEventEntry, PaymentEventKind, PaymentRow,
+    PaymentEvent, PaymentEventEntry, PaymentEventKind, PaymentRow,
 };
 use super::{GetLedgerBalances, GetPayment, ListPayments, queries};
 use crate::context::Tx;
@@ -23,7 +23,7 @@ impl Query for GetPayment {
     }
 }
 
-/// A payment with everything that happened to it: four statements.
+/// A payment with everything that happened to it: three statements.
 pub fn details(tx: &mut Tx<'_>, id: PaymentId) -> Result<PaymentDetails> {
     type Row = (
         PaymentEventId,
@@ -33,13 +33,21 @@ pub fn details(tx: &mut Tx<'_>, id: PaymentId) -> Result<PaymentDetails> {
         Json<Document>,
         Timestamp,
     );
-    let (row, events) = queries::find(tx, id)?.ok_or_else(|| Error::not_found("payment"))?;
+    tx.flush()?;
+    let row = queries::row(tx, id)?.ok_or_else(|| Error::not_found("payment"))?;
     let happened = tx.conn.rows::<(Id, Text, BigInt, Text, Doc, Ts), Row>(
         "SELECT id, kind, amount, provider_reference, data, created_at FROM payment_events
          WHERE payment_id = ? ORDER BY sequence, id",
         params![id],
     )?;
     let attempts = attempts::of_payment(tx, id)?;
+    let events: Vec<PaymentEvent> = happened
+        .iter()
+        .map(|(_, kind, amount, ..)| PaymentEvent {
+            kind: *kind,
+            amount: *amount,
+        })
+        .collect();
     Ok(PaymentDetails {
         checkout_id: row.checkout_id,
         facts: row.facts.clone().unwrap_or_default().0,

@@ -24,14 +24,21 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[PaymentRow]) -> Result<()> {
 
 /// Finds a payment with its events: two statements.
 pub fn find(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<(PaymentRow, Vec<PaymentEvent>)>> {
+    let Some(row) = row(tx, id)? else {
+        return Ok(None);
+    };
+    let events = events_of(tx, id)?;
+    Ok(Some((row, events)))
+}
+
+/// A payment without its events.
+pub fn row(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<PaymentRow>> {
     let row = on!(tx.conn, |c| payments::table
         .find(id)
         .select(PaymentRow::as_select())
         .first(c)
         .optional())?;
-    let Some(row) = row else { return Ok(None) };
-    let events = events_of(tx, id)?;
-    Ok(Some((row, events)))
+    Ok(row)
 }
 
 /// Finds a payment and keeps others from moving its money until the transaction ends.
