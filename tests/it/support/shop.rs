@@ -200,6 +200,12 @@ impl Shop {
         row_counts(&mut self.database.connect())
     }
 
+    /// The rows of one table.
+    pub fn count(&self, table: &str) -> i64 {
+        let found = self.rows().into_iter().find(|(name, _)| name == table);
+        found.unwrap_or_else(|| panic!("no table {table}")).1
+    }
+
     /// Runs `story` and insists that it has added and removed no row.
     pub fn unchanged<T>(&self, story: impl FnOnce() -> T) -> T {
         let before = self.rows();
