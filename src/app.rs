@@ -163,6 +163,8 @@ pub fn jobs() -> Jobs {
     jobs.on(flows::NOTICE, flows::notice);
     jobs.on(flows::RELEASE, flows::release);
     jobs.on(flows::ASSESS, flows::assess);
+    jobs.on(flows::UNPAID, flows::unpaid);
+    jobs.on(flows::EXPIRING, flows::expiring);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.

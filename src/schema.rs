@@ -96,6 +96,7 @@ diesel::table! {
         risk_cancel_from -> BigInt,
         risk_first_order_from -> Nullable<BigInt>,
         invoice_needs_terms -> Bool,
+        cancel_unpaid_after -> Nullable<BigInt>,
     }
 }
 
@@ -486,6 +487,33 @@ diesel::table! {
         created_by -> Text,
         created_at -> Ts,
         finished_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::Id;
+
+    payment_attempt_lines (attempt_id, line_id) {
+        attempt_id -> Id,
+        line_id -> Id,
+        quantity -> BigInt,
+        amount -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    payment_links (id) {
+        id -> Id,
+        order_id -> Id,
+        token_hash -> Binary,
+        payment_id -> Nullable<Id>,
+        expires_at -> Ts,
+        disabled_at -> Nullable<Ts>,
+        created_at -> Ts,
     }
 }
 

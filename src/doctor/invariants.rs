@@ -139,6 +139,16 @@ pub const INVARIANTS: &[Invariant] = &[
                   OR (p.provider <> 'manual' AND e.captured + e.released + COALESCE(a.takes, 0) > e.authorised)",
     },
     Invariant {
+        name: "refunded units have a refund",
+        says: "of each order line: the units refunded are those of its refunds that have not failed",
+        sql: "SELECT 'line ' || id(l.id) || ': ' || l.quantity_refunded || ' refunded, refunds for ' || COALESCE(r.quantity, 0)
+              FROM order_lines l LEFT JOIN (
+                  SELECT x.line_id, sum(x.quantity) AS quantity FROM payment_attempt_lines x
+                  JOIN payment_attempts a ON a.id = x.attempt_id WHERE a.status <> 'failed' GROUP BY x.line_id
+              ) r ON r.line_id = l.id
+              WHERE l.quantity_refunded <> COALESCE(r.quantity, 0)",
+    },
+    Invariant {
         name: "what is called off goes back",
         says: "what an order's payments have let go or sent back, and are about to, is at least what was called off",
         sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || '): called off ' || o.cancelled_total || ', given back '

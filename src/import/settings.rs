@@ -284,6 +284,7 @@ impl Settings {
             risk_cancel_from: Patch::Undefined,
             risk_first_order_from: Patch::Undefined,
             invoice_needs_terms: Patch::Undefined,
+            cancel_unpaid_after: Patch::Undefined,
             metadata: differs(line.metadata, &channel.metadata.0, &mut any),
         };
         if !any {

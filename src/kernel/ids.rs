@@ -36,6 +36,8 @@ id!(/// A payment.
     PaymentId, "pay");
 id!(/// Something a payment's provider was asked for.
     PaymentAttemptId, "pat");
+id!(/// A link by which an order is paid.
+    PaymentLinkId, "plk");
 id!(/// An event of a payment.
     PaymentEventId, "pev");
 id!(/// A gift card or store credit.

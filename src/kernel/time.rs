@@ -54,6 +54,13 @@ impl Timestamp {
                 .saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
         )
     }
+
+    /// The time from an earlier moment to this one; none where that was later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0).max(0);
+        Duration::from_micros(micros.unsigned_abs())
+    }
 }
 
 impl fmt::Display for Timestamp {

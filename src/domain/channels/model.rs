@@ -100,6 +100,10 @@ output! {
         risk_first_order_from: Option<i64>,
         /// Whether an invoice is for customers on credit terms alone.
         invoice_needs_terms: bool,
+        /// After how many hours an order is called off whose money was to come by itself and has not; null = never. Cash on
+        /// delivery and invoices on credit terms are awaited longer.
+        #[schema(required = true)]
+        cancel_unpaid_after: Option<i64>,
     }
 }
 
@@ -193,6 +197,11 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<bool>)]
         invoice_needs_terms: Patch<bool>,
+        /// After how many hours an order placed from now on is called off whose money was to come by itself and has not, 1 to
+        /// 8760; null = never.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<i64>)]
+        cancel_unpaid_after: Patch<i64>,
         /// Free data of the shop's own.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]

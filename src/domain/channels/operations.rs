@@ -61,6 +61,7 @@ impl Mutation for CreateChannel {
             risk_cancel_from: 90,
             risk_first_order_from: None,
             invoice_needs_terms: false,
+            cancel_unpaid_after: None,
         };
         check(&channel)?;
         queries::insert(tx, &channel)?;
@@ -117,6 +118,10 @@ impl Mutation for UpdateChannel {
                 old.invoice_needs_terms,
                 "/invoiceNeedsTerms",
             )?,
+            cancel_unpaid_after: patch::optional(
+                &self.cancel_unpaid_after,
+                old.cancel_unpaid_after,
+            ),
             metadata: Json(patch::required(
                 &self.metadata,
                 old.metadata.0.clone(),
@@ -165,6 +170,12 @@ fn check(channel: &Channel) -> Result<()> {
             channel.risk_first_order_from.unwrap_or_default(),
             0,
             1_000_000_000_000,
+        )
+        .range(
+            "/cancelUnpaidAfter",
+            channel.cancel_unpaid_after.unwrap_or(1),
+            1,
+            8760,
         )
         .that(
             prefix.len() <= 10

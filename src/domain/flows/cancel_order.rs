@@ -4,7 +4,7 @@ use super::move_money;
 use crate::context::Tx;
 use crate::domain::credits;
 use crate::domain::inventory::{self, Pick};
-use crate::domain::orders::{self, Allocation, CancelOrderLine, Given, Order, OrderStatus, Share};
+use crate::domain::orders::{self, Allocation, Given, Order, OrderLineUnits, OrderStatus, Share};
 use crate::domain::payments::{
     self, Left, News, PaymentAttemptKind, PaymentEventKind, PaymentRow, Standing, Wish,
 };
@@ -22,7 +22,7 @@ input! {
         /// The version it must have; in REST `If-Match`.
         expected_version: Option<i64>,
         /// The units to be called off; all that is left, and the delivery, when left out.
-        lines: Option<Vec<CancelOrderLine>>,
+        lines: Option<Vec<OrderLineUnits>>,
         /// Why, for the timeline.
         reason: Option<String>,
     }
@@ -44,7 +44,7 @@ impl Mutation for CancelOrder {
             return Err(Error::new(Code::InvalidState, detail));
         }
         let lines = orders::lines_of(tx, order.id)?;
-        let shares = orders::shares(&lines, self.lines.as_deref())?;
+        let shares = orders::to_cancel(&lines, self.lines.as_deref())?;
         let amount = shares.iter().map(|s| s.amount).sum();
         let everything = lines.iter().all(|line| {
             let gone: i64 = shares
@@ -206,6 +206,7 @@ fn begin(
         amount,
         last: true,
         reason: Some("order_cancelled".into()),
+        lines: Vec::new(),
     };
     let now = tx.now;
     move_money::begin(tx, payment, standing, wish, now).map(drop)

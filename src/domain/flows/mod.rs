@@ -18,20 +18,31 @@
 mod assess_order;
 mod cancel_order;
 mod checkouts;
+mod expiring;
 mod move_money;
+mod payment_links;
 mod place_order;
 mod reconcile;
+mod refund;
 mod release;
 mod start_checkout;
+mod unpaid;
 
 pub use assess_order::{DeclineOrder, JOB as ASSESS, run as assess};
 pub use cancel_order::CancelOrder;
 pub use checkouts::{Checkout, CheckoutStatus};
-pub use move_money::{CapturePayment, RecordManualPayment, RefundPayment, VoidPayment};
-pub use place_order::{PlaceOrder, Placement, PlacementOutcome};
+pub use expiring::{JOB as EXPIRING, run as expiring};
+pub use move_money::{CapturePayment, RecordManualPayment, VoidPayment};
+pub use payment_links::{
+    CreatePaymentLink, DisablePaymentLink, LinkPayment, LinkPaymentOutcome, NewPaymentLink,
+    PayPaymentLink, PaymentLink, PaymentLinkStatus,
+};
+pub use place_order::{PlaceOrder, Placement, PlacementOutcome, ProcessPayment};
 pub use reconcile::{NOTICE, expire, notice, receive, reconcile};
+pub use refund::{RefundPayment, SuggestRefund, SuggestedRefund};
 pub use release::{JOB as RELEASE, run as release};
 pub use start_checkout::StartCheckout;
+pub use unpaid::{JOB as UNPAID, run as unpaid};
 
 use std::time::Duration;
 
@@ -49,11 +60,25 @@ crate::operations! {
         /// Finds the latest checkout of a cart.
         checkout(cart_id: CartId): GetCheckout => Checkout,
             GET "/carts/{cartId}/checkout", Access::storefront_or(Scope::CartsRead);
+        /// Finds the payment link with this token, and what is still to be paid.
+        payment_link(token: String): GetPaymentLink => PaymentLink,
+            GET "/payment-links/{token}", Access::storefront_or(Scope::PaymentsRead);
     }
     mutations FlowMutations {
         /// Records money that has come or gone by other ways than a provider's. The same reference is recorded once.
         record_manual_payment: RecordManualPayment => Order,
             POST "/orders/{orderId}/payments", Access::scope(Scope::PaymentsWrite), [Keyed];
+        /// Makes a link by which an order is paid that was placed before; the answer is the only place where its token is
+        /// ever shown.
+        create_payment_link: CreatePaymentLink => NewPaymentLink,
+            POST "/orders/{orderId}/payment-links", Access::scope(Scope::PaymentsWrite), [Created, Secret];
+        /// Takes a payment link back. Taken back twice, nothing changes.
+        disable_payment_link: DisablePaymentLink => PaymentLink,
+            POST "/payment-links/{id}/disable", Access::scope(Scope::PaymentsWrite);
+        /// Says what units of an order's lines come to when their money goes back, and by which payments it can. Changes
+        /// nothing.
+        suggest_refund: SuggestRefund => SuggestedRefund,
+            POST "/orders/{id}/suggest-refund", Access::scope(Scope::PaymentsRead);
         /// Calls off an order, or units of its lines: gives back the stock and the money.
         cancel_order: CancelOrder => Order, POST "/orders/{id}/cancel", Access::scope(Scope::OrdersWrite), [Keyed];
         /// Says no to an order that is on hold for its risk: it is called off, stock and money go back.
@@ -69,13 +94,22 @@ crate::operations! {
         /// whether it is `placed`, or what is in between.
         place_order: PlaceOrder => Placement,
             POST "/carts/{cartId}/place-order", Access::storefront_or(Scope::CartsWrite), [Keyed];
+        /// Goes on after the shopper has acted: reads at the provider what became of the payment, and turns the checkout into
+        /// an order where the money is reserved or taken. Never asks for money itself.
+        process_payment: ProcessPayment => Placement,
+            POST "/carts/{cartId}/process-payment", Access::storefront_or(Scope::CartsWrite), [Keyed];
+        /// Pays what is still due of an order, with a link's token; the money is taken at once. Asked again, it goes on with
+        /// the same payment.
+        pay_payment_link: PayPaymentLink => LinkPayment,
+            POST "/payment-links/{token}/pay", Access::storefront_or(Scope::PaymentsWrite), [Keyed];
         /// Takes reserved money: all of it or a part, at most what is reserved.
         capture_payment: CapturePayment => PaymentDetails,
             POST "/payments/{id}/capture", Access::scope(Scope::PaymentsWrite), [Keyed];
         /// Lets go of all that is reserved and not captured.
         void_payment: VoidPayment => PaymentDetails,
             POST "/payments/{id}/void", Access::scope(Scope::PaymentsWrite), [Keyed];
-        /// Sends money back: all of it or a part, at most what was captured and has not gone back.
+        /// Sends money back: all of it, a part, or what units of the order's lines come to; at most what was captured and
+        /// has not gone back.
         refund_payment: RefundPayment => PaymentDetails,
             POST "/payments/{id}/refund", Access::scope(Scope::PaymentsWrite), [Keyed];
     }

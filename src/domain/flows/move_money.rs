@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::ASK_AFTER;
+use super::{ASK_AFTER, expiring};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
 use crate::domain::orders;
@@ -42,15 +42,6 @@ input! {
         /// Why, for the timeline.
         reason: Option<String>,
     }
-    /// Sends money back.
-    RefundPayment {
-        /// The payment.
-        id: PaymentId,
-        /// How much, in minor units; all that is left of it when left out.
-        amount: Option<Minor>,
-        /// Why, for the timeline.
-        reason: Option<String>,
-    }
     /// Records money that has come or gone by other ways than a provider's: a transfer, cash.
     RecordManualPayment {
         /// The order.
@@ -66,11 +57,14 @@ input! {
 
 impl Flow for CapturePayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        let wish = move || Wish {
-            kind: PaymentAttemptKind::Capture,
-            amount: self.amount.map(|a| a.0),
-            last: self.last.unwrap_or(false),
-            reason: None,
+        let wish = move |_: &mut Tx<'_>| {
+            Ok(Wish {
+                kind: PaymentAttemptKind::Capture,
+                amount: self.amount.map(|a| a.0),
+                last: self.last.unwrap_or(false),
+                reason: None,
+                lines: Vec::new(),
+            })
         };
         shift(cx, self.id, wish).await
     }
@@ -78,48 +72,36 @@ impl Flow for CapturePayment {
 
 impl Flow for VoidPayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        check_reason(self.reason.as_ref())?;
-        let wish = move || Wish {
-            kind: PaymentAttemptKind::Void,
-            amount: None,
-            last: true,
-            reason: self.reason.clone(),
+        let mut checks = Checks::new();
+        if let Some(reason) = &self.reason {
+            checks.text("/reason", reason, 500);
+        }
+        checks.done()?;
+        let wish = move |_: &mut Tx<'_>| {
+            Ok(Wish {
+                kind: PaymentAttemptKind::Void,
+                amount: None,
+                last: true,
+                reason: self.reason.clone(),
+                lines: Vec::new(),
+            })
         };
         shift(cx, self.id, wish).await
     }
 }
 
-impl Flow for RefundPayment {
-    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        check_reason(self.reason.as_ref())?;
-        let wish = move || Wish {
-            kind: PaymentAttemptKind::Refund,
-            amount: self.amount.map(|a| a.0),
-            last: false,
-            reason: self.reason.clone(),
-        };
-        shift(cx, self.id, wish).await
-    }
-}
-
-fn check_reason(reason: Option<&String>) -> Result<()> {
-    let mut checks = Checks::new();
-    if let Some(reason) = reason {
-        checks.text("/reason", reason, 500);
-    }
-    checks.done()
-}
-
-async fn shift(
+/// Has the provider move money: the attempt is recorded with what `wish` says, the provider is asked, the attempt is ended.
+pub async fn shift(
     cx: &Cx,
     id: PaymentId,
-    wish: impl Fn() -> Wish + Send + 'static,
+    wish: impl Fn(&mut Tx<'_>) -> Result<Wish> + Send + 'static,
 ) -> Result<Answer<PaymentDetails>> {
     let begun = cx
         .settle_or(move |tx| {
+            let wish = wish(tx)?;
             let (payment, events) = payments::lock(tx, id)?;
             let after = tx.now.plus(ASK_AFTER);
-            let attempt = begin(tx, &payment, &Standing::of(&events), wish(), after)?;
+            let attempt = begin(tx, &payment, &Standing::of(&events), wish, after)?;
             let attempt = payments::find_attempt(tx, attempt)?;
             if attempt.status == PaymentAttemptStatus::Pending {
                 return Ok(ControlFlow::Continue(attempt.id));
@@ -265,7 +247,11 @@ pub fn absorb(
 ) -> Result<Absorbed> {
     let providers = tx.app().part::<PaymentProviders>()?;
     let abilities = providers.get(&payment.provider, "/provider")?.abilities();
+    let known = payment.expires_at;
     let absorbed = payments::absorb(tx, payment, events, abilities, report)?;
+    if let Some(at) = payment.expires_at.filter(|at| Some(*at) != known) {
+        expiring::enqueue(tx, payment.id, at);
+    }
     if absorbed.fresh.is_empty() && absorbed.ended.is_empty() {
         return Ok(absorbed);
     }
@@ -295,7 +281,11 @@ pub fn absorb(
                 ("payment_captured", "payment.captured")
             }
             PaymentEventKind::CancelSuccess if !own(news) && report.state == State::Cancelled => {
-                ("payment_voided", "payment.voided")
+                if payment.expires_at.is_some_and(|at| at <= tx.now) {
+                    ("authorization_expired", "payment.authorization_expired")
+                } else {
+                    ("payment_voided", "payment.voided")
+                }
             }
             _ => continue,
         };
@@ -330,7 +320,8 @@ fn give_back(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Res
     )
 }
 
-/// Writes the end of an attempt into the order's timeline, and announces it.
+/// Writes the end of an attempt into the order's timeline, and announces it. Units whose money did not go back are not
+/// refunded after all.
 fn tell_attempt(
     tx: &mut Tx<'_>,
     payment: &PaymentRow,
@@ -338,6 +329,10 @@ fn tell_attempt(
     attempt: &AttemptRow,
 ) -> Result<()> {
     let well = attempt.status == PaymentAttemptStatus::Succeeded;
+    if !well && attempt.kind == PaymentAttemptKind::Refund {
+        let lines = payments::lines_of_attempt(tx, attempt.id)?;
+        orders::refund_lines(tx, lines.iter().map(|l| (l.line_id, -l.quantity)))?;
+    }
     let (entry, event) = match (attempt.kind, well) {
         (PaymentAttemptKind::Capture, true) => ("payment_captured", "payment.captured"),
         (PaymentAttemptKind::Capture, false) => ("capture_failed", "payment.capture_failed"),
@@ -354,7 +349,7 @@ fn tell_attempt(
     tell(tx, payment, order, entry, event, &facts)
 }
 
-fn tell(
+pub fn tell(
     tx: &mut Tx<'_>,
     payment: &PaymentRow,
     order: Option<OrderId>,

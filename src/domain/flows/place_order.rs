@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
 use super::start_checkout::refuse_shortage;
-use super::{ASK_AFTER, assess_order, move_money, release};
+use super::{ASK_AFTER, assess_order, move_money, payment_links, release, unpaid};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
@@ -25,6 +25,11 @@ input! {
     /// Places an order.
     PlaceOrder {
         /// The cart whose checkout was started.
+        cart_id: CartId,
+    }
+    /// Goes on after the shopper has acted.
+    ProcessPayment {
+        /// The cart whose payment it is.
         cart_id: CartId,
     }
 }
@@ -61,6 +66,15 @@ output! {
 
 impl Output for Placement {}
 
+/// What a provider far away is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// To reserve the money.
+    Authorize,
+    /// What became of it.
+    LookUp,
+}
+
 /// What the transaction that begins a placement came to, where that is not an order.
 pub enum Next {
     /// A provider far away is to be asked.
@@ -75,22 +89,34 @@ pub enum Next {
 
 impl Flow for PlaceOrder {
     async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
-        let cart = self.cart_id;
-        let (checkout, request) = match cx.settle_or(move |tx| begin(tx, cart)).await? {
-            ControlFlow::Break(answer) => return Ok(answer),
-            ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
-            ControlFlow::Continue(other) => return other.into_answer(),
-        };
-        let providers = cx.app.part::<PaymentProviders>()?;
-        let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
-        let outcome = provider.authorize(&request).await;
-        let payment = checkout.payment_id;
-        let settled = cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await;
-        match settled {
-            Ok(ControlFlow::Break(answer)) => Ok(answer),
-            Ok(ControlFlow::Continue(next)) => next.into_answer(),
-            Err(error) => Err(release::give_up(cx, payment, error).await),
-        }
+        run(cx, self.cart_id, Question::Authorize).await
+    }
+}
+
+impl Flow for ProcessPayment {
+    async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
+        run(cx, self.cart_id, Question::LookUp).await
+    }
+}
+
+async fn run(cx: &Cx, cart: CartId, question: Question) -> Result<Answer<Placement>> {
+    let begun = cx.settle_or(move |tx| begin(tx, cart, question)).await?;
+    let (checkout, request) = match begun {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
+        ControlFlow::Continue(other) => return other.into_answer(),
+    };
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
+    let outcome = match question {
+        Question::Authorize => provider.authorize(&request).await,
+        Question::LookUp => provider.look_up(&request).await,
+    };
+    let payment = checkout.payment_id;
+    match cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await {
+        Ok(ControlFlow::Break(answer)) => Ok(answer),
+        Ok(ControlFlow::Continue(next)) => next.into_answer(),
+        Err(error) => Err(release::give_up(cx, payment, error).await),
     }
 }
 
@@ -114,7 +140,7 @@ impl Next {
 pub type Step = ControlFlow<Placement, Next>;
 
 /// The first transaction: with a provider that decides here, also the last.
-fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+fn begin(tx: &mut Tx<'_>, cart: CartId, question: Question) -> Result<Step> {
     let Some(checkout) = checkouts::take(tx, cart)? else {
         return placed_before(tx, cart);
     };
@@ -130,15 +156,20 @@ fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
         Reach::Remote => {
             refuse_changed(&checkout, &carts::find(tx, cart)?)?;
             credits::refuse_short(tx, &checkout.payment.credits)?;
-            let (payment, _) = payments::lock(tx, checkout.payment_id)?;
+            let (payment, events) = payments::lock(tx, checkout.payment_id)?;
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
             let request = checkout.ask(&payment);
-            let asked = News::new(
-                PaymentEventKind::AuthorizationRequest,
-                checkout.due().amount,
-                request.key(),
-            );
-            payments::record(tx, payment.id, &[asked])?;
+            if question == Question::Authorize {
+                let asked = News::new(
+                    PaymentEventKind::AuthorizationRequest,
+                    checkout.due().amount,
+                    request.key(),
+                );
+                payments::record(tx, payment.id, &[asked])?;
+            } else if events.is_empty() && payment.reference.is_none() {
+                let detail = "The provider has not heard of the payment yet; place the order.";
+                return Err(Error::new(Code::InvalidState, detail));
+            }
             Ok(ControlFlow::Continue(Next::Ask(
                 Box::new(checkout),
                 request,
@@ -195,6 +226,12 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
         }
         _ => {
             payments::check_later(tx, payment, None)?;
+            if !is_main && checkout.status == CheckoutStatus::Ordered {
+                let order = orders::id_for_checkout(tx, checkout.id)?
+                    .ok_or_else(|| Error::not_found("order"))?;
+                let order = orders::row(tx, order)?;
+                payment_links::settle(tx, &order, &row, &events, &standing)?;
+            }
             over(tx, checkout.cart_id)
         }
     }
@@ -370,6 +407,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
             "total": { "amount": order.grand_total, "currency": order.currency },
         }),
     );
+    unpaid::enqueue(tx, &order, &payments)?;
     if Channels::get(tx, order.channel_id)?.risk_checks {
         assess_order::enqueue(tx, id);
     }

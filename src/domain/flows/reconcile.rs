@@ -51,7 +51,7 @@ pub async fn reconcile(cx: Cx) -> Result<()> {
 }
 
 /// Reads a payment at its provider, and takes up what that says.
-async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
+pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
     let found = cx
         .read(move |tx| {
             let Some((payment, _)) = payments::find(tx, id)? else {

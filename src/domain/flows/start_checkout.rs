@@ -201,10 +201,10 @@ impl StartCheckout {
 }
 
 /// The way a checkout is paid.
-struct Way {
+pub struct Way {
     /// The payment that the checkout waits for.
     payment_id: PaymentId,
-    chosen: Chosen,
+    pub chosen: Chosen,
     /// Whether its provider is far away.
     remote: bool,
     /// Whether that opens a session now.
@@ -252,7 +252,7 @@ impl Way {
 }
 
 /// The provider and method, whether the provider is far away, and whether it opens a session now.
-fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
+pub fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
     if credits::is_credit(&wanted.provider) {
         let message = "Gift cards are named in giftCards, store credit in storeCredit.";
         return Err(Error::invalid(

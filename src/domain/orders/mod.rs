@@ -9,14 +9,13 @@
 //!   └────everything done────▶ completed
 //! ```
 
-mod cancellation;
 mod holds;
 mod model;
 mod numbering;
 mod operations;
 mod queries;
+mod shares;
 
-pub use cancellation::{CancelOrderLine, Share, shares};
 pub use holds::{
     HoldOrder, HoldReason, OrderHold, ReleaseOrder, place as place_hold, refuse_held,
     release as release_holds, waiting,
@@ -29,8 +28,9 @@ pub use numbering::scattered;
 pub use queries::{
     Allocation, Given, History, allocations_of, cancel_lines, find, find_for_checkout, get,
     get_many, history, id_for_checkout, insert, insert_allocations, insert_lines, lines_of, lock,
-    note, put_on_terms, take_back,
+    note, put_on_terms, refund_lines, row, take_back,
 };
+pub use shares::{OrderLineUnits, Share, to_cancel, to_refund};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::{ChannelId, OrderEventId, OrderId};
@@ -68,7 +68,7 @@ crate::output! {
         #[schema(required = true)]
         id: Option<OrderEventId>,
         /// What happened: `placed`, `lines_cancelled`, `cancelled`, `payment_captured`, `capture_failed`, `payment_voided`,
-        /// `void_failed`, `payment_refunded`, `refund_failed`, `payment_recorded`, `refund_due`, `hold_placed`,
+        /// `void_failed`, `authorization_expiring`, `authorization_expired`, `payment_refunded`, `refund_failed`, `payment_recorded`, `refund_due`, `payment_link_created`, `hold_placed`,
         /// `hold_released`, and for staff alone `risk_assessed`, `risk_approved`, `risk_declined`.
         kind: String,
         /// What there is to know about it.

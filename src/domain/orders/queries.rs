@@ -20,13 +20,19 @@ use crate::sabotage::Guard;
 use crate::schema::orders;
 use crate::{on, params};
 
-/// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
-pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
-    let row: Option<OrderRow> = on!(tx.conn, |c| orders::table
+/// An order, whoever asks.
+pub fn row(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
+    let row = on!(tx.conn, |c| orders::table
         .find(id)
         .select(OrderRow::as_select())
         .first(c)
         .optional())?;
+    row.ok_or_else(|| Error::not_found("order"))
+}
+
+/// Finds an order that the caller may know of: by the cart's token, or by scope (which `dispatch` has checked).
+pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
+    let row = row(tx, id)?;
     let may_know = |order: &OrderRow| match tx.actor().caller {
         Caller::Storefront { channel, .. } => {
             let token = tx.actor().cart_token;
@@ -34,7 +40,8 @@ pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
         }
         _ => true,
     };
-    row.filter(may_know)
+    may_know(&row)
+        .then_some(row)
         .ok_or_else(|| Error::not_found("order"))
 }
 
@@ -487,6 +494,23 @@ pub fn cancel_lines(
             orders::cancelled_at.eq(order.cancelled_at),
         ))
         .execute(c))?;
+    Ok(())
+}
+
+/// Counts units of lines as refunded, or with a minus as not refunded after all.
+pub fn refund_lines(
+    tx: &mut Tx<'_>,
+    units: impl Iterator<Item = (OrderLineId, i64)>,
+) -> Result<()> {
+    let batch = Batch::new(
+        &[("id", Kind::Id), ("quantity", Kind::Int)],
+        units.map(|(line, quantity)| [line.into(), quantity.into()]),
+    );
+    tx.conn.execute(
+        "UPDATE order_lines SET quantity_refunded = order_lines.quantity_refunded + x.quantity FROM ? AS x
+         WHERE order_lines.id = x.id",
+        params![batch],
+    )?;
     Ok(())
 }
 

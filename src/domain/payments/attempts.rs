@@ -1,6 +1,8 @@
 //! What a provider is asked for after the authorisation. An attempt is recorded before the call, and what is pending counts
 //! as done until it is known, so that no two of them together move more than there is.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
@@ -9,8 +11,8 @@ use super::queries::{News, record};
 use super::{PaymentRow, Standing};
 use crate::context::Tx;
 use crate::kernel::column::Id;
-use crate::kernel::ids::{PaymentAttemptId, PaymentId};
-use crate::kernel::{Code, Error, Result, Timestamp};
+use crate::kernel::ids::{OrderLineId, PaymentAttemptId, PaymentId};
+use crate::kernel::{Batch, Code, Error, Kind, Result, Timestamp};
 use crate::ports::payment::{Abilities, Captures, Move};
 use crate::sabotage::Guard;
 use crate::schema::payment_attempts;
@@ -26,6 +28,19 @@ pub struct Wish {
     pub last: bool,
     /// Why.
     pub reason: Option<String>,
+    /// Of a refund: the units whose money goes back.
+    pub lines: Vec<AttemptLine>,
+}
+
+/// Units of an order's line that a refund is for.
+#[derive(Clone, Debug, Queryable)]
+pub struct AttemptLine {
+    /// The line.
+    pub line_id: OrderLineId,
+    /// Units.
+    pub quantity: i64,
+    /// What they come to, in minor units.
+    pub amount: i64,
 }
 
 /// How much of a payment is still to be had, in minor units; what is pending counts as done.
@@ -127,6 +142,7 @@ pub fn begin(
     on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
         .values(&attempt)
         .execute(c))?;
+    insert_lines(tx, attempt.id, &wish.lines)?;
     let kind = match wish.kind {
         PaymentAttemptKind::Capture => PaymentEventKind::ChargeRequest,
         PaymentAttemptKind::Void => PaymentEventKind::CancelRequest,
@@ -138,6 +154,53 @@ pub fn begin(
         &[News::new(kind, amount, attempt.id.to_string())],
     )?;
     Ok(attempt)
+}
+
+fn insert_lines(tx: &mut Tx<'_>, attempt: PaymentAttemptId, lines: &[AttemptLine]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let batch = Batch::new(
+        &[
+            ("line_id", Kind::Id),
+            ("quantity", Kind::Int),
+            ("amount", Kind::Int),
+        ],
+        lines
+            .iter()
+            .map(|l| [l.line_id.into(), l.quantity.into(), l.amount.into()]),
+    );
+    tx.conn.execute(
+        "INSERT INTO payment_attempt_lines (attempt_id, line_id, quantity, amount)
+         SELECT ?, x.line_id, x.quantity, x.amount FROM ? AS x",
+        params![attempt, batch],
+    )?;
+    Ok(())
+}
+
+/// The units that each of a payment's attempts is for.
+pub fn lines_of_payment(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+) -> Result<HashMap<PaymentAttemptId, Vec<AttemptLine>>> {
+    let rows = tx.conn.rows::<(Id, (Id, BigInt, BigInt)), (PaymentAttemptId, AttemptLine)>(
+        "SELECT l.attempt_id, l.line_id, l.quantity, l.amount FROM payment_attempts a
+         JOIN payment_attempt_lines l ON l.attempt_id = a.id WHERE a.payment_id = ? ORDER BY l.line_id",
+        params![payment],
+    )?;
+    let mut found: HashMap<PaymentAttemptId, Vec<AttemptLine>> = HashMap::new();
+    for (attempt, line) in rows {
+        found.entry(attempt).or_default().push(line);
+    }
+    Ok(found)
+}
+
+/// The units that an attempt is for.
+pub fn lines_of(tx: &mut Tx<'_>, id: PaymentAttemptId) -> Result<Vec<AttemptLine>> {
+    tx.conn.rows::<(Id, BigInt, BigInt), AttemptLine>(
+        "SELECT line_id, quantity, amount FROM payment_attempt_lines WHERE attempt_id = ? ORDER BY line_id",
+        params![id],
+    )
 }
 
 impl AttemptRow {

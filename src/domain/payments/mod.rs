@@ -26,7 +26,8 @@ mod standing;
 
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
-    Left, Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left,
+    AttemptLine, Left, Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left,
+    lines_of as lines_of_attempt,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,

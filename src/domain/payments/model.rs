@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use crate::kernel::ids::{CheckoutId, PaymentAttemptId, PaymentEventId, PaymentId};
+use crate::kernel::ids::{CheckoutId, OrderLineId, PaymentAttemptId, PaymentEventId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Currency, Document, Json, Money, Timestamp};
 use crate::operation::Output;
@@ -69,8 +69,6 @@ choice! {
         Failed = "failed",
         /// It was let go before it was captured.
         Cancelled = "cancelled",
-        /// It was not captured in time, and the provider let it go.
-        Expired = "expired",
     }
 }
 
@@ -272,6 +270,8 @@ output! {
         amount: Money,
         /// Where it stands.
         status: PaymentAttemptStatus,
+        /// Of a refund: the units it is for; none where it is for an amount.
+        lines: Vec<PaymentAttemptLine>,
         /// Why it was asked for.
         #[schema(required = true)]
         reason: Option<String>,
@@ -283,6 +283,15 @@ output! {
         /// When it became known what came of it.
         #[schema(required = true)]
         finished_at: Option<Timestamp>,
+    }
+    /// Units of an order's line that a refund is for.
+    PaymentAttemptLine {
+        /// The line.
+        line_id: OrderLineId,
+        /// Units.
+        quantity: i64,
+        /// What they come to.
+        amount: Money,
     }
     /// What is in an account of the ledger.
     AccountBalance {

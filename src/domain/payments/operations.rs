@@ -1,10 +1,10 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::attempts;
+use super::attempts::{self, AttemptLine};
 use super::model::{
-    AccountBalance, AttemptRow, LedgerBalances, Payment, PaymentAttempt, PaymentDetails,
-    PaymentEvent, PaymentEventEntry, PaymentEventKind, PaymentRow,
+    AccountBalance, AttemptRow, LedgerBalances, Payment, PaymentAttempt, PaymentAttemptLine,
+    PaymentDetails, PaymentEvent, PaymentEventEntry, PaymentEventKind, PaymentRow,
 };
 use super::{GetLedgerBalances, GetPayment, ListPayments, queries};
 use crate::context::Tx;
@@ -23,7 +23,7 @@ impl Query for GetPayment {
     }
 }
 
-/// A payment with everything that happened to it: three statements.
+/// A payment with everything that happened to it: four statements.
 pub fn details(tx: &mut Tx<'_>, id: PaymentId) -> Result<PaymentDetails> {
     type Row = (
         PaymentEventId,
@@ -41,6 +41,7 @@ pub fn details(tx: &mut Tx<'_>, id: PaymentId) -> Result<PaymentDetails> {
         params![id],
     )?;
     let attempts = attempts::of_payment(tx, id)?;
+    let mut lines = attempts::lines_of_payment(tx, id)?;
     let events: Vec<PaymentEvent> = happened
         .iter()
         .map(|(_, kind, amount, ..)| PaymentEvent {
@@ -64,13 +65,22 @@ pub fn details(tx: &mut Tx<'_>, id: PaymentId) -> Result<PaymentDetails> {
                 },
             )
             .collect(),
-        attempts: attempts.into_iter().map(|a| seen(&row, a)).collect(),
+        attempts: attempts
+            .into_iter()
+            .map(|a| seen(&row, lines.remove(&a.id).unwrap_or_default(), a))
+            .collect(),
         payment: super::Standing::of(&events).into_payment(row),
     })
 }
 
-fn seen(payment: &PaymentRow, attempt: AttemptRow) -> PaymentAttempt {
+fn seen(payment: &PaymentRow, lines: Vec<AttemptLine>, attempt: AttemptRow) -> PaymentAttempt {
+    let line = |line: AttemptLine| PaymentAttemptLine {
+        line_id: line.line_id,
+        quantity: line.quantity,
+        amount: payment.of(line.amount),
+    };
     PaymentAttempt {
+        lines: lines.into_iter().map(line).collect(),
         id: attempt.id,
         kind: attempt.kind,
         amount: payment.of(attempt.amount),

@@ -71,9 +71,10 @@ impl Standing {
 
     /// The payment as clients see it.
     pub fn into_payment(self, row: PaymentRow) -> Payment {
+        // After a decline another instrument may be tried, with the same session.
         let to_be_confirmed = matches!(
             self.status,
-            PaymentStatus::Pending | PaymentStatus::RequiresAction
+            PaymentStatus::Pending | PaymentStatus::RequiresAction | PaymentStatus::Failed
         );
         let session = row.session.clone().unwrap_or_default().0;
         Payment {

@@ -18,7 +18,7 @@ both! {
             "orderNumbers": "sequential", "orderNumberPrefix": "UK-", "holdMinutes": 15,
             "metadata": { "team": "north" }, "version": 1, "capture": "manual",
             "riskChecks": false, "riskInvestigateFrom": 50, "riskCancelFrom": 90, "riskFirstOrderFrom": null,
-            "invoiceNeedsTerms": false,
+            "invoiceNeedsTerms": false, "cancelUnpaidAfter": null,
         });
         for field in ["id", "createdAt", "updatedAt"] {
             expected[field] = made.json[field].clone();

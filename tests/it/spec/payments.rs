@@ -1,5 +1,7 @@
 //! Money after the order: captured, let go, sent back, recorded by hand; and where it is.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Cart, Shop, Store};
@@ -295,5 +297,48 @@ both! {
         assert_eq!(rest.text("/items/0/id"), all[0]);
         let manual = shop.staff().get("/payments?provider=manual").ok();
         assert_eq!(manual.at("/items"), &json!([]));
+    }
+
+    fn an_order_that_nobody_pays_is_called_off_when_its_time_is_over(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        let channel = format!("/channels/{}", store.channel);
+        let before = sell(&store, "manual", "");
+        shop.staff().patch(&channel, json!({ "cancelUnpaidAfter": 72 })).ok();
+        let unpaid = sell(&store, "manual", "");
+        let part = sell(&store, "manual", "");
+        let by_card = sell(&store, "test", "approve");
+        let cart = store.cart(&[("MUG", 1)]);
+        cart.pay_by(&json!({ "provider": "manual", "method": "cash_on_delivery" })).created();
+        let at_the_door = cart.place().ok();
+
+        part.record(1, "transfer-1").ok();
+        shop.wait(Duration::from_hours(71));
+        shop.work();
+        assert_eq!(unpaid.status(), "awaited");
+        shop.wait(Duration::from_hours(2));
+        shop.work();
+        let status = |order: &str| shop.staff().get(&format!("/orders/{order}")).ok().text("/status").to_owned();
+        assert_eq!(status(&unpaid.order), "cancelled");
+        assert_eq!(unpaid.story(), ["placed", "cancelled"]);
+        for kept in [&before.order, &part.order, &by_card.order, at_the_door.text("/order/id")] {
+            assert_eq!(status(kept), "open");
+        }
+        assert_eq!(store.stock("MUG"), (100, 0, 4));
+    }
+
+    fn a_channel_that_waits_for_ever_again_calls_nothing_off(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        let channel = format!("/channels/{}", store.channel);
+        for hours in [0, -1, 8_761] {
+            shop.staff().patch(&channel, json!({ "cancelUnpaidAfter": hours })).refused(422, "VALIDATION_FAILED").about("/cancelUnpaidAfter", "out_of_range");
+        }
+        shop.staff().patch(&channel, json!({ "cancelUnpaidAfter": 1 })).ok();
+        let sold = sell(&store, "manual", "");
+        shop.staff().patch(&channel, json!({ "cancelUnpaidAfter": null })).ok();
+        shop.wait(Duration::from_hours(2));
+        shop.work();
+        assert_eq!(sold.story(), ["placed"]);
     }
 }

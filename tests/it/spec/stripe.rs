@@ -222,6 +222,22 @@ with_stripe! {
         assert_eq!(w.gateway.money().len(), 1);
     }
 
+    fn a_payment_is_processed_after_the_shopper_has_acted_and_asks_for_nothing(w) {
+        let process = |cart: &Cart| cart.client.once().post(&cart.path("/process-payment"), json!({}));
+        let (cart, _) = w.checkout(Some("pm_card_visa"));
+        process(&cart).refused(409, "INVALID_STATE");
+        assert_eq!(w.gateway.money().len(), 0, "Stripe has not heard of it");
+
+        let (cart, started) = w.checkout(None);
+        let early = process(&cart).ok();
+        assert_eq!((early.text("/outcome"), early.text("/clientSecret")), ("action_required", started.text("/payment/clientSecret")));
+        w.gateway.confirm_by_client(started.text("/payment/clientSecret"), "pm_card_visa").unwrap();
+        let placed = process(&cart).ok();
+        assert_eq!(placed.text("/outcome"), "placed");
+        assert_eq!(process(&cart).ok().text("/order/id"), placed.text("/order/id"));
+        assert_eq!(w.orders().len(), 1);
+    }
+
     fn an_order_is_placed_by_the_webhook_where_the_client_never_comes_back(w) {
         let (cart, started) = w.checkout(None);
         w.gateway.confirm_by_client(started.text("/payment/clientSecret"), "pm_card_visa").unwrap();
@@ -347,13 +363,15 @@ with_stripe! {
         let placed = w.order("pm_card_visa");
         w.move_money(&placed, "capture", json!({})).ok();
         w.gateway.fault("POST", "/v1/refunds", Fault::Error500Before);
-        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        let mug = json!([{ "lineId": placed.at("/order/lines/0/id"), "quantity": 1 }]);
+        w.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
+        w.move_money(&placed, "refund", json!({ "lines": mug })).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
         w.reconcile();
         let seen = || w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
         assert_eq!(seen().text("/attempts/1/status"), "pending", "the same key is answered with the same failure");
         w.later(Duration::from_mins(31));
         assert_eq!((seen().text("/attempts/1/status"), seen().text("/attempts/1/failure")), ("failed", "provider_error"));
-        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        w.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
         assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 500);
     }
 
@@ -427,6 +445,66 @@ with_stripe! {
         let left = TOTAL - 400;
         w.move_money(&placed, "refund", json!({ "amount": left + 1 })).refused(422, "VALIDATION_FAILED");
         assert_eq!(w.timeline(order), ["placed", "payment_captured", "payment_refunded"]);
+    }
+
+    fn reserved_money_whose_time_runs_out_is_told_before_and_after(w) {
+        let placed = w.order("pm_card_visa");
+        let order = placed.text("/order/id");
+        w.later(Duration::from_hours(24 * 5));
+        assert_eq!(w.timeline(order), ["placed"]);
+        w.later(Duration::from_hours(25));
+        assert_eq!(w.timeline(order), ["placed", "authorization_expiring"]);
+        w.gateway.expire_authorization(&intent_of(&placed));
+        w.gateway.discard_events();
+        w.later(Duration::from_hours(24));
+        assert_eq!(w.timeline(order), ["placed", "authorization_expiring", "authorization_expired"]);
+        let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+        assert_eq!(seen.text("/payment/status"), "cancelled");
+        w.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
+    }
+
+    fn what_is_captured_in_time_is_not_told_of(w) {
+        let placed = w.order("pm_card_visa");
+        w.move_money(&placed, "capture", json!({})).ok();
+        w.later(Duration::from_hours(24 * 8));
+        assert_eq!(w.timeline(placed.text("/order/id")), ["placed", "payment_captured"]);
+    }
+
+    fn an_order_is_paid_by_link_though_every_answer_is_lost(w) {
+        let cart = w.store.cart(&[("MUG", 1)]);
+        cart.pay_by(&json!({ "provider": "manual" })).created();
+        let order = cart.place().ok().text("/order/id").to_owned();
+        let made = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
+        let pay = |token: Option<&str>| {
+            let payment = json!({ "provider": "stripe", "method": "card", "token": token });
+            let path = format!("/payment-links/{}/pay", made.text("/token"));
+            w.store.front.once().post(&path, json!({ "payment": payment }))
+        };
+        let asked = pay(None).ok();
+        assert_eq!(asked.text("/outcome"), "action_required");
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
+        assert_eq!(pay(Some("pm_card_visa")).ok().text("/outcome"), "processing");
+        w.reconcile();
+        let seen = w.shop.staff().get(&format!("/orders/{order}")).ok();
+        assert_eq!(seen.text("/paymentStatus"), "paid");
+        assert_eq!(w.gateway.money().len(), 1);
+        pay(Some("pm_card_visa")).refused(409, "INVALID_STATE");
+    }
+
+    fn money_by_link_for_an_order_that_was_called_off_goes_back(w) {
+        let cart = w.store.cart(&[("MUG", 1)]);
+        cart.pay_by(&json!({ "provider": "manual" })).created();
+        let order = cart.place().ok().text("/order/id").to_owned();
+        let made = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
+        let path = format!("/payment-links/{}/pay", made.text("/token"));
+        let asked = w.store.front.once().post(&path, json!({ "payment": { "provider": "stripe", "method": "card" } })).ok();
+        w.shop.staff().once().post(&format!("/orders/{order}/cancel"), json!({})).ok();
+        w.gateway.confirm_by_client(asked.text("/clientSecret"), "pm_card_visa").unwrap();
+        w.news();
+        let books = w.gateway.money();
+        let (captured, refunded) = books.values().fold((0, 0), |(c, r), m| (c + m.captured, r + m.refunded));
+        assert_eq!((captured, refunded), (TOTAL, TOTAL));
+        assert_eq!(w.orders()[0]["status"], "cancelled");
     }
 
     fn a_dispute_is_told_with_its_deadline(w) {

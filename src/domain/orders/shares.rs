@@ -1,4 +1,5 @@
-//! What calling off units gives back. Pure: shares fixed at placement, by cumulative shares (money.md, rule 7).
+//! What units come to that are called off, or whose money goes back. Pure: shares fixed at placement, by cumulative shares
+//! (money.md, rule 7).
 
 use super::model::{OrderLineKind, OrderLineRow};
 use crate::input;
@@ -7,72 +8,105 @@ use crate::kernel::money::share_of;
 use crate::kernel::{Checks, Result};
 
 input! {
-    /// Units of a line to be called off.
-    CancelOrderLine {
+    /// Units of a line of an order.
+    OrderLineUnits {
         /// The line.
         line_id: OrderLineId,
-        /// Units, at most those that are left.
+        /// Units, at most those that are left: neither called off nor refunded.
         quantity: i64,
     }
 }
 
-/// Units of a line that are called off, and what that gives back.
+/// Units of a line, and what they come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The line.
     pub line_id: OrderLineId,
     /// Units.
     pub quantity: i64,
-    /// What is given back, in minor units.
+    /// What they come to with tax, in minor units.
     pub amount: i64,
+    /// The tax in it.
+    pub tax: i64,
 }
 
 /// What is called off: the lines named, or all that is left. The delivery goes with the last of the goods.
-pub fn shares(lines: &[OrderLineRow], named: Option<&[CancelOrderLine]>) -> Result<Vec<Share>> {
-    let mut checks = Checks::new();
-    let mut quantities: Vec<i64> = lines
-        .iter()
-        .map(|l| left(l) * i64::from(named.is_none()))
-        .collect();
-    for (i, wish) in named.unwrap_or_default().iter().enumerate() {
-        let at = format!("/lines/{i}");
-        let found = lines
-            .iter()
-            .position(|l| l.id == wish.line_id && l.kind == OrderLineKind::Goods);
-        let Some((line, quantity)) = found.and_then(|p| lines.get(p).zip(quantities.get_mut(p)))
-        else {
-            checks.that(
-                false,
-                format!("{at}/lineId"),
-                "unknown_line",
-                "The order has no such line of goods.",
-            );
-            continue;
-        };
-        checks.that(*quantity == 0, &at, "duplicate", "This line stands twice.");
-        checks.range(format!("{at}/quantity"), wish.quantity, 1, left(line));
-        *quantity = wish.quantity;
-    }
-    checks.done()?;
-    let goods_left = lines
+pub fn to_cancel(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
+    let mut quantities = match named {
+        Some(named) => wanted(lines, named, |line| line.kind == OrderLineKind::Goods)?,
+        None => lines.iter().map(left).collect(),
+    };
+    let all_goods = lines
         .iter()
         .zip(&quantities)
-        .any(|(line, quantity)| line.kind == OrderLineKind::Goods && left(line) > *quantity);
-    let mut shares = Vec::new();
-    for (line, mut quantity) in lines.iter().zip(quantities) {
-        if line.kind == OrderLineKind::Shipping && !goods_left {
-            quantity = left(line);
-        }
-        if quantity > 0 {
-            let amount = share_of(line.total, line.quantity, gone(line), quantity)?;
-            shares.push(Share {
-                line_id: line.id,
-                quantity,
-                amount,
-            });
+        .all(|(line, quantity)| line.kind != OrderLineKind::Goods || left(line) == *quantity);
+    for (line, quantity) in lines.iter().zip(&mut quantities) {
+        if line.kind == OrderLineKind::Shipping && all_goods {
+            *quantity = left(line);
         }
     }
-    Ok(shares)
+    shares(lines, &quantities)
+}
+
+/// Whose money goes back without being called off: the lines named, or all that is left. The delivery is a line like others.
+pub fn to_refund(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
+    let quantities = match named {
+        Some(named) => wanted(lines, named, |_| true)?,
+        None => lines.iter().map(left).collect(),
+    };
+    shares(lines, &quantities)
+}
+
+/// How many units of each line are named.
+fn wanted(
+    lines: &[OrderLineRow],
+    named: &[OrderLineUnits],
+    may_be: impl Fn(&OrderLineRow) -> bool,
+) -> Result<Vec<i64>> {
+    let mut checks = Checks::new();
+    let mut quantities = vec![0; lines.len()];
+    for (i, units) in named.iter().enumerate() {
+        let at = format!("/lines/{i}");
+        let mut all = lines.iter().zip(&mut quantities);
+        match all.find(|(line, _)| line.id == units.line_id && may_be(line)) {
+            Some((line, quantity)) => {
+                checks.that(*quantity == 0, &at, "duplicate", "This line stands twice.");
+                checks.range(format!("{at}/quantity"), units.quantity, 1, left(line));
+                *quantity = units.quantity;
+            }
+            None => {
+                checks.that(
+                    false,
+                    format!("{at}/lineId"),
+                    "unknown_line",
+                    "The order has no such line of goods.",
+                );
+            }
+        }
+    }
+    checks.done()?;
+    Ok(quantities)
+}
+
+fn shares(lines: &[OrderLineRow], quantities: &[i64]) -> Result<Vec<Share>> {
+    let wanted = lines.iter().zip(quantities).filter(|(_, q)| **q > 0);
+    wanted
+        .map(|(line, &quantity)| {
+            let part = |of| share_of(of, line.quantity, gone(line), quantity);
+            let tax = line
+                .taxes
+                .0
+                .iter()
+                .map(|tax| part(tax.amount.0))
+                .sum::<Result<i64, _>>()?;
+            Ok(Share {
+                line_id: line.id,
+                quantity,
+                amount: part(line.net)? + tax,
+                tax,
+            })
+        })
+        .collect()
 }
 
 fn left(line: &OrderLineRow) -> i64 {
@@ -121,8 +155,8 @@ mod tests {
         }
     }
 
-    fn wish(line: &OrderLineRow, quantity: i64) -> CancelOrderLine {
-        CancelOrderLine {
+    fn wish(line: &OrderLineRow, quantity: i64) -> OrderLineUnits {
+        OrderLineUnits {
             line_id: line.id,
             quantity,
         }
@@ -134,7 +168,11 @@ mod tests {
             line(OrderLineKind::Goods, 3, 1000, &[190]),
             line(OrderLineKind::Shipping, 1, 417, &[83]),
         ];
-        let back: i64 = shares(&lines, None).unwrap().iter().map(|s| s.amount).sum();
+        let back: i64 = to_cancel(&lines, None)
+            .unwrap()
+            .iter()
+            .map(|s| s.amount)
+            .sum();
         assert_eq!(back, 1690);
     }
 
@@ -144,10 +182,10 @@ mod tests {
             line(OrderLineKind::Goods, 3, 1000, &[190]),
             line(OrderLineKind::Shipping, 1, 500, &[]),
         ];
-        let first = shares(&lines, Some(&[wish(&lines[0], 2)])).unwrap();
+        let first = to_cancel(&lines, Some(&[wish(&lines[0], 2)])).unwrap();
         assert_eq!(first.len(), 1);
         lines[0].quantity_cancelled = 2;
-        let second = shares(&lines, Some(&[wish(&lines[0], 1)])).unwrap();
+        let second = to_cancel(&lines, Some(&[wish(&lines[0], 1)])).unwrap();
         assert_eq!(second.len(), 2);
         assert_eq!(first[0].amount + second[0].amount + second[1].amount, 1690);
     }
@@ -163,7 +201,7 @@ mod tests {
             (wish(&lines[0], 0), "/lines/0/quantity"),
             (wish(&lines[1], 1), "/lines/0/lineId"),
         ] {
-            let error = shares(&lines, Some(&[wish])).unwrap_err();
+            let error = to_cancel(&lines, Some(&[wish])).unwrap_err();
             assert_eq!(
                 (error.code, error.fields[0].pointer.as_str()),
                 (Code::ValidationFailed, pointer)
@@ -183,7 +221,7 @@ mod tests {
                 if step == 0 {
                     break;
                 }
-                let share = shares(&lines, Some(&[wish(&lines[0], step)])).unwrap()[0];
+                let share = to_cancel(&lines, Some(&[wish(&lines[0], step)])).unwrap()[0];
                 prop_assert!(share.amount >= 0);
                 back += share.amount;
                 lines[0].quantity_cancelled += step;

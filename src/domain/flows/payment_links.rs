@@ -1,0 +1,495 @@
+//! A page on which an order that was placed is paid: whoever has the link's token may pay what is still due. The money comes by
+//! a payment of its own, and what people were to send by hand is awaited no longer.
+//!
+//! A link has one payment at a time. What is paid twice all the same, or for an order that was called off meanwhile, is sent
+//! back by the job that releases money no order is for.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Binary, Nullable};
+
+use super::start_checkout::choose;
+use super::{ASK_AFTER, GetPaymentLink, move_money, release};
+use crate::context::{Cx, Tx};
+use crate::domain::identity::keys;
+use crate::domain::orders::{self, OrderRow, OrderStatus};
+use crate::domain::payments::{
+    self, NewPayment, News, Payment, PaymentEvent, PaymentEventKind, PaymentRow, PaymentStatus,
+    Standing,
+};
+use crate::kernel::column::{Id, Ts};
+use crate::kernel::ids::{OrderId, PaymentId, PaymentLinkId};
+use crate::kernel::{Checks, Code, Error, Money, Param, Result, Timestamp};
+use crate::operation::{Answer, Flow, Mutation, Output, Query};
+use crate::ports::payment::{Authorize, Captures, Outcome, PaymentProviders, Reach, State};
+use crate::{choice, input, output, params};
+
+/// Characters of a link's token: 256 random bits.
+const TOKEN_CHARS: usize = 43;
+
+choice! {
+    /// Where a payment link stands.
+    PaymentLinkStatus {
+        /// The order can be paid with it.
+        Open = "open",
+        /// Nothing is due any more.
+        Paid = "paid",
+        /// It was taken back.
+        Disabled = "disabled",
+        /// Its time is over.
+        Expired = "expired",
+        /// Its order was called off.
+        Cancelled = "cancelled",
+    }
+}
+
+choice! {
+    /// What became of paying with a link.
+    LinkPaymentOutcome {
+        /// The money is here or reserved.
+        Paid = "paid",
+        /// The shopper must act first, at `actionUrl` or in the client with `clientSecret`; then pay again.
+        ActionRequired = "action_required",
+        /// Nobody knows yet; pay again to ask, or wait.
+        Processing = "processing",
+    }
+}
+
+input! {
+    /// A new payment link.
+    CreatePaymentLink {
+        /// The order.
+        order_id: OrderId,
+        /// For how many hours it is good, 1 to 8760; 168 when left out.
+        hours: Option<i64>,
+    }
+    /// Takes a payment link back.
+    DisablePaymentLink {
+        /// The link.
+        id: PaymentLinkId,
+    }
+    /// Pays with a link.
+    PayPaymentLink {
+        /// Its token.
+        token: String,
+        /// How it is paid.
+        payment: NewPayment,
+    }
+}
+
+output! {
+    /// A link by which an order is paid.
+    PaymentLink {
+        /// Its id.
+        id: PaymentLinkId,
+        /// Where it stands.
+        status: PaymentLinkStatus,
+        /// The number of the order.
+        order_number: String,
+        /// What is still to be paid.
+        due: Money,
+        /// Until when it is good.
+        expires_at: Timestamp,
+        /// When it was made.
+        created_at: Timestamp,
+    }
+    /// A payment link and its token.
+    NewPaymentLink {
+        /// The token, shown this once: put it into the address of a page of your shop.
+        token: String,
+        /// The link.
+        link: PaymentLink,
+    }
+    /// What became of paying with a link.
+    LinkPayment {
+        /// What became of it.
+        outcome: LinkPaymentOutcome,
+        /// The link as it is now.
+        link: PaymentLink,
+        /// Where the shopper must act, if that is a page.
+        #[schema(required = true)]
+        action_url: Option<String>,
+        /// With which the client confirms the payment through the provider's own library.
+        #[schema(required = true)]
+        client_secret: Option<String>,
+    }
+}
+
+impl Output for PaymentLink {}
+impl Output for NewPaymentLink {}
+impl Output for LinkPayment {}
+
+/// A link as the database has it.
+#[derive(Clone, Debug, Queryable)]
+struct LinkRow {
+    id: PaymentLinkId,
+    order_id: OrderId,
+    token_hash: Vec<u8>,
+    payment_id: Option<PaymentId>,
+    expires_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+const COLUMNS: &str = "id, order_id, token_hash, payment_id, expires_at, disabled_at, created_at";
+type LinkSql = (Id, Id, Binary, Nullable<Id>, Ts, Nullable<Ts>, Ts);
+
+fn find(tx: &mut Tx<'_>, column: &str, value: Param) -> Result<LinkRow> {
+    let text = format!("SELECT {COLUMNS} FROM payment_links WHERE {column} = ?");
+    let found = tx.conn.rows::<LinkSql, LinkRow>(&text, vec![value])?;
+    let link = found.into_iter().next();
+    link.ok_or_else(|| Error::not_found("payment link"))
+}
+
+fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<LinkRow> {
+    find(tx, "token_hash", keys::token_hash(token).to_vec().into())
+}
+
+/// What is still to be paid of an order, what people were to send aside; `but` is not counted.
+fn due(tx: &mut Tx<'_>, order: &OrderRow, but: Option<PaymentId>) -> Result<i64> {
+    if order.status == OrderStatus::Cancelled {
+        return Ok(0);
+    }
+    let checkout = order.checkout_id;
+    let mut found = payments::of_checkouts(tx, std::iter::once(checkout))?;
+    let covers = |payment: &Payment| match payment.provider.as_str() {
+        "manual" => payment.captured.amount,
+        _ => payment.captured.amount + payment.outstanding.amount,
+    };
+    let payments = found.remove(&checkout).unwrap_or_default();
+    let others = payments.iter().filter(|p| Some(p.id) != but);
+    let covered: i64 = others.map(covers).sum();
+    Ok((order.grand_total - order.cancelled_total - covered).max(0))
+}
+
+impl LinkRow {
+    fn seen(&self, tx: &mut Tx<'_>, order: &OrderRow) -> Result<PaymentLink> {
+        let due = due(tx, order, None)?;
+        let status = if order.status == OrderStatus::Cancelled {
+            PaymentLinkStatus::Cancelled
+        } else if due == 0 {
+            PaymentLinkStatus::Paid
+        } else if self.disabled_at.is_some() {
+            PaymentLinkStatus::Disabled
+        } else if self.expires_at <= tx.now {
+            PaymentLinkStatus::Expired
+        } else {
+            PaymentLinkStatus::Open
+        };
+        Ok(PaymentLink {
+            id: self.id,
+            status,
+            order_number: order.number.clone(),
+            due: Money {
+                amount: due,
+                currency: order.currency,
+            },
+            expires_at: self.expires_at,
+            created_at: self.created_at,
+        })
+    }
+}
+
+/// A link that can be paid with, or why not.
+fn refuse_closed(link: &PaymentLink) -> Result<()> {
+    let detail = match link.status {
+        PaymentLinkStatus::Open => return Ok(()),
+        PaymentLinkStatus::Paid => "The order is paid.",
+        PaymentLinkStatus::Disabled => "The link was taken back; ask the shop for another.",
+        PaymentLinkStatus::Expired => "The link's time is over; ask the shop for another.",
+        PaymentLinkStatus::Cancelled => "The order was called off.",
+    };
+    Err(Error::new(Code::InvalidState, detail))
+}
+
+impl Query for GetPaymentLink {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<PaymentLink> {
+        let link = by_token(tx, &self.token)?;
+        let order = orders::row(tx, link.order_id)?;
+        link.seen(tx, &order)
+    }
+}
+
+impl Mutation for CreatePaymentLink {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<NewPaymentLink> {
+        let hours = self.hours.unwrap_or(168);
+        Checks::new().range("/hours", hours, 1, 8760).done()?;
+        let order = orders::row(tx, self.order_id)?;
+        let token = keys::random(TOKEN_CHARS)?;
+        let link = LinkRow {
+            id: PaymentLinkId::new(),
+            order_id: order.id,
+            token_hash: keys::token_hash(&token).to_vec(),
+            payment_id: None,
+            expires_at: tx.now.plus(Duration::from_hours(hours.unsigned_abs())),
+            disabled_at: None,
+            created_at: tx.now,
+        };
+        let seen = link.seen(tx, &order)?;
+        refuse_closed(&seen)?;
+        tx.conn.execute(
+            &format!("INSERT INTO payment_links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"),
+            params![
+                link.id,
+                link.order_id,
+                link.token_hash,
+                link.payment_id,
+                link.expires_at,
+                link.disabled_at,
+                link.created_at
+            ],
+        )?;
+        orders::note(
+            tx,
+            order.id,
+            "payment_link_created",
+            &serde_json::json!({ "paymentLinkId": link.id }),
+        )?;
+        Ok(NewPaymentLink { token, link: seen })
+    }
+}
+
+impl Mutation for DisablePaymentLink {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<PaymentLink> {
+        let mut link = find(tx, "id", self.id.into())?;
+        let order = orders::lock(tx, link.order_id, None)?;
+        if link.disabled_at.is_none() {
+            link.disabled_at = Some(tx.now);
+            tx.conn.execute(
+                "UPDATE payment_links SET disabled_at = ? WHERE id = ?",
+                params![link.disabled_at, link.id],
+            )?;
+            if let Some(payment) = link.payment_id {
+                let (_, events) = payments::lock(tx, payment)?;
+                if is_open(&Standing::of(&events)) {
+                    release::enqueue(tx, payment);
+                }
+            }
+        }
+        link.seen(tx, &order)
+    }
+}
+
+/// Whether a payment may still become one.
+fn is_open(standing: &Standing) -> bool {
+    matches!(
+        standing.status,
+        PaymentStatus::Pending | PaymentStatus::RequiresAction | PaymentStatus::Failed
+    )
+}
+
+impl Flow for PayPaymentLink {
+    async fn run(self, cx: &Cx) -> Result<Answer<LinkPayment>> {
+        let token = self.token.clone();
+        let begun = cx.settle_or(move |tx| self.begin(tx)).await?;
+        let (payment, provider, request) = match begun {
+            ControlFlow::Break(answer) => return Ok(answer),
+            ControlFlow::Continue(Ok(asked)) => asked,
+            ControlFlow::Continue(Err(error)) => return Err(error),
+        };
+        let providers = cx.app.part::<PaymentProviders>()?;
+        let provider = providers.get(&provider, "/payment/provider")?;
+        let outcome = provider.authorize(&request).await;
+        let done = cx
+            .settle_or(move |tx| finish(tx, &token, payment, &outcome))
+            .await;
+        match done {
+            Ok(ControlFlow::Break(answer)) => Ok(answer),
+            Ok(ControlFlow::Continue(error)) => Err(error),
+            Err(error) => Err(release::give_up(cx, payment, error).await),
+        }
+    }
+}
+
+/// A provider far away and what it is asked, or that one here said no.
+type Asked = Result<(PaymentId, String, Authorize)>;
+
+impl PayPaymentLink {
+    fn begin(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<LinkPayment, Asked>> {
+        let link = by_token(tx, &self.token)?;
+        let order = orders::lock(tx, link.order_id, None)?;
+        let seen = link.seen(tx, &order)?;
+        refuse_closed(&seen)?;
+        let payment = self.payment_of(tx, &link, &order, seen.due)?;
+        let providers = tx.app().part::<PaymentProviders>()?;
+        let provider = providers
+            .get(&payment.provider, "/payment/provider")?
+            .clone();
+        let request = Authorize {
+            token: self.payment.token.clone(),
+            return_url: self.payment.return_url.clone(),
+            ..payment.authorize(true)
+        };
+        payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
+        let asked = News::new(
+            PaymentEventKind::AuthorizationRequest,
+            payment.amount,
+            request.key(),
+        );
+        payments::record(tx, payment.id, &[asked])?;
+        match provider.reach() {
+            Reach::Local(local) => {
+                let outcome = local.decide(&request);
+                Ok(match finish(tx, &self.token, payment.id, &outcome)? {
+                    ControlFlow::Break(paid) => ControlFlow::Break(paid),
+                    ControlFlow::Continue(error) => ControlFlow::Continue(Err(error)),
+                })
+            }
+            Reach::Remote => Ok(ControlFlow::Continue(Ok((
+                payment.id,
+                payment.provider,
+                request,
+            )))),
+        }
+    }
+
+    /// The link's payment, where it is about the same and may still be made; a new one otherwise.
+    fn payment_of(
+        &self,
+        tx: &mut Tx<'_>,
+        link: &LinkRow,
+        order: &OrderRow,
+        due: Money,
+    ) -> Result<PaymentRow> {
+        let chosen = choose(tx, &self.payment, true)?.chosen;
+        let providers = tx.app().part::<PaymentProviders>()?;
+        let abilities = providers
+            .get(&chosen.provider, "/payment/provider")?
+            .abilities();
+        if abilities.captures == Captures::None {
+            let message = "A link is paid at once; this provider's money comes by itself.";
+            return Err(Error::invalid("/payment/provider", "not_by_link", message));
+        }
+        if let Some(id) = link.payment_id {
+            let (payment, events) = payments::lock(tx, id)?;
+            let open = is_open(&Standing::of(&events));
+            let same = payment.provider == chosen.provider
+                && payment.method == chosen.method
+                && payment.money() == due
+                && !release::has_begun(&events);
+            if open && same {
+                return Ok(payment);
+            }
+            if open {
+                release::enqueue(tx, id);
+            }
+        }
+        let payment = PaymentRow {
+            id: PaymentId::new(),
+            checkout_id: order.checkout_id,
+            provider: chosen.provider,
+            method: chosen.method,
+            token: chosen.token,
+            currency: due.currency,
+            amount: due.amount,
+            next_check_at: None,
+            created_at: tx.now,
+            reference: None,
+            session: None,
+            facts: None,
+            expires_at: None,
+        };
+        payments::insert(tx, std::slice::from_ref(&payment))?;
+        tx.flush()?;
+        tx.conn.execute(
+            "UPDATE payment_links SET payment_id = ? WHERE id = ?",
+            params![payment.id, link.id],
+        )?;
+        Ok(payment)
+    }
+}
+
+/// Writes what the provider says; what it refused is recorded and told as an error.
+fn finish(
+    tx: &mut Tx<'_>,
+    token: &str,
+    id: PaymentId,
+    outcome: &Outcome,
+) -> Result<ControlFlow<LinkPayment, Error>> {
+    let link = by_token(tx, token)?;
+    let order = orders::lock(tx, link.order_id, None)?;
+    let (mut payment, events) = payments::lock(tx, id)?;
+    let declined = |reason: &str| {
+        let detail = format!("The payment was declined: {reason}.");
+        ControlFlow::Continue(Error::field(
+            Code::PaymentDeclined,
+            "/payment",
+            "declined",
+            detail,
+        ))
+    };
+    let (outcome, session) = match outcome {
+        Outcome::Unknown => (LinkPaymentOutcome::Processing, None),
+        Outcome::Refused { reason } => {
+            let reference = format!("{id}:{reason}");
+            let refused = News::new(
+                PaymentEventKind::AuthorizationFailure,
+                payment.amount,
+                reference,
+            );
+            payments::record(tx, id, &[refused.with("reason", reason)])?;
+            payments::check_later(tx, id, None)?;
+            return Ok(declined(reason));
+        }
+        Outcome::Known(report) => {
+            let standing = move_money::absorb(tx, &mut payment, &events, report)?.standing;
+            settle(tx, &order, &payment, &events, &standing)?;
+            if report.state != State::Processing {
+                payments::check_later(tx, id, None)?;
+            }
+            let outcome = match &report.state {
+                State::Authorized { .. } | State::Awaited => LinkPaymentOutcome::Paid,
+                State::Open { .. } | State::ActionRequired { .. } => {
+                    LinkPaymentOutcome::ActionRequired
+                }
+                State::Processing => LinkPaymentOutcome::Processing,
+                State::Declined { reason } => return Ok(declined(reason)),
+                State::Cancelled => return Ok(declined("cancelled")),
+            };
+            (outcome, Some(standing.into_payment(payment)))
+        }
+    };
+    Ok(ControlFlow::Break(LinkPayment {
+        outcome,
+        action_url: session.as_ref().and_then(|p| p.action_url.clone()),
+        client_secret: session.and_then(|p| p.client_secret),
+        link: link.seen(tx, &order)?,
+    }))
+}
+
+/// When money comes first for an order that was placed before, what people were to send is awaited no longer. What nothing is
+/// due for is sent back.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    before: &[PaymentEvent],
+    now: &Standing,
+) -> Result<()> {
+    let has_come = |standing: &Standing| standing.outstanding + standing.captured > 0;
+    if has_come(&Standing::of(before)) || !has_come(now) {
+        return Ok(());
+    }
+    let mut come = now.outstanding + now.kept();
+    tx.flush()?;
+    if due(tx, order, Some(payment.id))? == 0 {
+        release::enqueue(tx, payment.id);
+        return Ok(());
+    }
+    for id in payments::ids_of(tx, order.checkout_id)? {
+        let (promised, events) = payments::lock(tx, id)?;
+        let awaited = Standing::of(&events).outstanding.min(come);
+        if promised.provider == "manual" && awaited > 0 {
+            let news = News::new(
+                PaymentEventKind::CancelSuccess,
+                awaited,
+                payment.id.to_string(),
+            );
+            payments::record(tx, id, &[news])?;
+            come -= awaited;
+        }
+    }
+    Ok(())
+}

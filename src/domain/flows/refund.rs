@@ -1,0 +1,206 @@
+//! Money that goes back: an amount, or what units of an order's lines come to.
+
+use super::move_money::shift;
+use crate::context::{Cx, Tx};
+use crate::domain::orders::{self, OrderLineUnits, OrderRow, Share};
+use crate::domain::payments::{
+    self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
+};
+use crate::kernel::ids::{OrderId, OrderLineId, PaymentId};
+use crate::kernel::money::Minor;
+use crate::kernel::{Checks, Code, Error, Money, Result};
+use crate::operation::{Answer, Flow, Mutation, Output};
+use crate::ports::payment::PaymentProviders;
+use crate::{input, output};
+
+input! {
+    /// Sends money back.
+    RefundPayment {
+        /// The payment.
+        id: PaymentId,
+        /// How much, in minor units. When left out: what `lines` come to, or all that is left of the payment.
+        amount: Option<Minor>,
+        /// The units whose money goes back; they count as refunded from then on, and their stock stays where it is. They may
+        /// come to more than `amount`: the rest is kept, or goes back by another of the order's payments.
+        lines: Option<Vec<OrderLineUnits>>,
+        /// Why, for the timeline.
+        reason: Option<String>,
+    }
+    /// Says what the money of units comes to.
+    SuggestRefund {
+        /// The order.
+        id: OrderId,
+        /// The units; all that is neither called off nor refunded, and the delivery, when left out.
+        lines: Option<Vec<OrderLineUnits>>,
+    }
+}
+
+output! {
+    /// What the money of units of an order comes to, and by which payments it can go back.
+    SuggestedRefund {
+        /// What the units come to with tax.
+        amount: Money,
+        /// What can go back now: less than `amount` where less has come, or more went back already.
+        refundable: Money,
+        /// The units.
+        lines: Vec<SuggestedRefundLine>,
+        /// The payments, in the order in which money goes back: the latest first. One by which nothing is to go back is left
+        /// out.
+        payments: Vec<SuggestedRefundPayment>,
+    }
+    /// Units of a line, and what they come to.
+    SuggestedRefundLine {
+        /// The line.
+        line_id: OrderLineId,
+        /// Units.
+        quantity: i64,
+        /// What they come to with tax: the difference of cumulative shares, so that unit by unit gives back the line's total.
+        amount: Money,
+        /// The tax in it.
+        tax: Money,
+    }
+    /// How much is to go back by a payment.
+    SuggestedRefundPayment {
+        /// The payment.
+        payment_id: PaymentId,
+        /// Its provider.
+        provider: String,
+        /// How much is to go back.
+        amount: Money,
+        /// How much could.
+        refundable: Money,
+        /// Whether refundPayment sends it; otherwise people do, and record it with recordManualPayment.
+        by_provider: bool,
+    }
+}
+
+impl Output for SuggestedRefund {}
+
+impl Flow for RefundPayment {
+    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
+        let mut checks = Checks::new();
+        if let Some(reason) = &self.reason {
+            checks.text("/reason", reason, 500);
+        }
+        if let Some(lines) = &self.lines {
+            checks.count("/lines", lines.len(), 500);
+        }
+        checks.done()?;
+        shift(cx, self.id, move |tx| self.wish(tx)).await
+    }
+}
+
+impl RefundPayment {
+    /// What the provider is asked for. The units are counted as refunded with it.
+    fn wish(&self, tx: &mut Tx<'_>) -> Result<Wish> {
+        let shares = match &self.lines {
+            Some(units) => refund_units(tx, self.id, units)?,
+            None => Vec::new(),
+        };
+        let worth: i64 = shares.iter().map(|share| share.amount).sum();
+        let amount = self.amount.map(|amount| amount.0);
+        if self.lines.is_some() && amount.is_some_and(|amount| amount > worth) {
+            let message = format!("At most {worth}, what the lines come to.");
+            return Err(Error::invalid("/amount", "out_of_range", message));
+        }
+        Ok(Wish {
+            kind: PaymentAttemptKind::Refund,
+            amount: amount.or(self.lines.as_ref().map(|_| worth)),
+            last: false,
+            reason: self.reason.clone(),
+            lines: shares
+                .iter()
+                .map(|share| AttemptLine {
+                    line_id: share.line_id,
+                    quantity: share.quantity,
+                    amount: share.amount,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Counts units of the order that a payment is for as refunded.
+fn refund_units(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+    units: &[OrderLineUnits],
+) -> Result<Vec<Share>> {
+    let checkout = payments::checkout_of(tx, payment)?;
+    let order = orders::id_for_checkout(tx, checkout)?.ok_or_else(|| {
+        Error::new(
+            Code::InvalidState,
+            "The payment is for no order, which has no lines.",
+        )
+    })?;
+    orders::lock(tx, order, None)?;
+    let lines = orders::lines_of(tx, order)?;
+    let shares = orders::to_refund(&lines, Some(units))?;
+    orders::refund_lines(
+        tx,
+        shares.iter().map(|share| (share.line_id, share.quantity)),
+    )?;
+    Ok(shares)
+}
+
+impl Mutation for SuggestRefund {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<SuggestedRefund> {
+        if let Some(lines) = &self.lines {
+            Checks::new().count("/lines", lines.len(), 500).done()?;
+        }
+        let order = orders::find(tx, self.id)?;
+        let lines = orders::lines_of(tx, order.id)?;
+        let shares = orders::to_refund(&lines, self.lines.as_deref())?;
+        let worth: i64 = shares.iter().map(|share| share.amount).sum();
+        let payments = spread(tx, &order, worth)?;
+        let money = |amount| Money {
+            amount,
+            currency: order.currency,
+        };
+        Ok(SuggestedRefund {
+            amount: money(worth),
+            refundable: money(payments.iter().map(|p| p.amount.amount).sum()),
+            lines: shares
+                .iter()
+                .map(|share| SuggestedRefundLine {
+                    line_id: share.line_id,
+                    quantity: share.quantity,
+                    amount: money(share.amount),
+                    tax: money(share.tax),
+                })
+                .collect(),
+            payments,
+        })
+    }
+}
+
+/// By which payments of an order so much can go back.
+fn spread(
+    tx: &mut Tx<'_>,
+    order: &OrderRow,
+    mut worth: i64,
+) -> Result<Vec<SuggestedRefundPayment>> {
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let mut found = Vec::new();
+    for id in payments::ids_of(tx, order.checkout_id)?.into_iter().rev() {
+        let (payment, events) =
+            payments::find(tx, id)?.ok_or_else(|| Error::not_found("payment"))?;
+        let here = payments::left(tx, id, &Standing::of(&events))?.here;
+        let amount = here.min(worth);
+        if amount == 0 {
+            continue;
+        }
+        worth -= amount;
+        found.push(SuggestedRefundPayment {
+            payment_id: id,
+            amount: payment.of(amount),
+            refundable: payment.of(here),
+            by_provider: providers
+                .get(&payment.provider, "/provider")?
+                .abilities()
+                .refunds,
+            provider: payment.provider,
+        });
+    }
+    Ok(found)
+}

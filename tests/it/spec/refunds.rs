@@ -1,0 +1,185 @@
+//! Money that goes back for units of an order: suggested, sent, refused.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Shop, Store};
+
+/// Three mugs of 3.33 net at 19 %: net 9.99, tax 1.90, and a parcel of 4.90 net, tax 0.93.
+const MUGS: i64 = 999 + 190;
+const PARCEL: i64 = 490 + 93;
+
+/// An order of three mugs in a shop whose prices are net.
+struct Sold<'a> {
+    shop: &'a Shop,
+    order: Value,
+}
+
+fn sold<'a>(shop: &'a Shop, token: &str) -> Sold<'a> {
+    let store = Store::with(
+        shop,
+        &json!({ "pricesIncludeTax": false }),
+        &[("VAT", "19")],
+    );
+    store.sell(&[("MUG", 333, 100)]);
+    let placed = store.checkout(&[("MUG", 3)], token).place().ok();
+    let sold = Sold {
+        shop,
+        order: placed.at("/order").clone(),
+    };
+    assert_eq!(sold.order["totals"]["total"]["amount"], MUGS + PARCEL);
+    sold
+}
+
+/// The same, with its money taken.
+fn paid<'a>(shop: &'a Shop, token: &str) -> Sold<'a> {
+    let sold = sold(shop, token);
+    sold.ask("capture", json!({})).ok();
+    sold
+}
+
+impl Sold<'_> {
+    fn id(&self) -> &str {
+        self.order["id"].as_str().unwrap()
+    }
+
+    fn mugs(&self, quantity: i64) -> Value {
+        json!({ "lineId": self.order["lines"][0]["id"], "quantity": quantity })
+    }
+
+    fn parcel(&self) -> Value {
+        json!({ "lineId": self.order["lines"][1]["id"], "quantity": 1 })
+    }
+
+    fn ask(&self, what: &str, body: Value) -> Answer {
+        let payment = self.order["payments"][0]["id"].as_str().unwrap();
+        self.shop
+            .staff()
+            .once()
+            .post(&format!("/payments/{payment}/{what}"), body)
+    }
+
+    fn refund(&self, lines: &Value) -> Answer {
+        self.ask("refund", json!({ "lines": lines }))
+    }
+
+    fn cancel(&self, lines: &Value) -> Answer {
+        let path = format!("/orders/{}/cancel", self.id());
+        self.shop
+            .staff()
+            .once()
+            .post(&path, json!({ "lines": lines }))
+    }
+
+    fn suggest(&self, lines: &Value) -> Answer {
+        let path = format!("/orders/{}/suggest-refund", self.id());
+        self.shop.staff().post(&path, json!({ "lines": lines }))
+    }
+
+    /// What is suggested for these lines: what they come to, and what can go back of it.
+    fn worth(&self, lines: &Value) -> (i64, i64) {
+        let seen = self.suggest(lines).ok();
+        let amount = |field: &str| seen.at(&format!("/{field}/amount")).as_i64().unwrap();
+        (amount("amount"), amount("refundable"))
+    }
+
+    fn seen(&self) -> Answer {
+        self.shop
+            .staff()
+            .get(&format!("/orders/{}", self.id()))
+            .ok()
+    }
+}
+
+/// What the latest attempt of a payment asked for, how it stands, and its units.
+fn latest(payment: &Answer) -> (i64, String, Vec<i64>) {
+    let attempt = payment
+        .at("/attempts")
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone();
+    let units = attempt["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["quantity"].as_i64().unwrap());
+    (
+        attempt["amount"]["amount"].as_i64().unwrap(),
+        attempt["status"].as_str().unwrap().to_owned(),
+        units.collect(),
+    )
+}
+
+both! {
+    fn unit_by_unit_gives_back_exactly_what_was_charged(shop) {
+        let sold = paid(shop, "approve");
+        assert_eq!(sold.worth(&Value::Null), (MUGS + PARCEL, MUGS + PARCEL));
+        let suggested = sold.suggest(&json!([sold.mugs(1)])).ok();
+        assert_eq!(suggested.at("/lines/0/amount/amount"), 396);
+        assert_eq!(suggested.at("/lines/0/tax/amount"), 63);
+        assert_eq!(suggested.text("/payments/0/paymentId"), sold.order["payments"][0]["id"]);
+        assert_eq!(suggested.at("/payments/0/refundable/amount"), MUGS + PARCEL);
+
+        for share in [396, 397, 396] {
+            let back = sold.refund(&json!([sold.mugs(1)])).ok();
+            assert_eq!(latest(&back), (share, "succeeded".into(), vec![1]));
+        }
+        assert_eq!(sold.worth(&Value::Null), (PARCEL, PARCEL));
+        sold.refund(&json!([sold.parcel()])).ok();
+        assert_eq!(sold.seen().text("/paymentStatus"), "refunded");
+        assert_eq!(sold.worth(&Value::Null), (0, 0));
+        sold.refund(&json!([sold.mugs(1)])).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+    }
+
+    fn units_that_are_called_off_and_units_that_are_refunded_share_one_line(shop) {
+        let sold = paid(shop, "approve");
+        sold.cancel(&json!([sold.mugs(1)])).ok();
+        sold.refund(&json!([sold.mugs(1)])).ok();
+        sold.cancel(&json!([sold.mugs(2)])).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+        sold.refund(&json!([sold.mugs(2)])).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+        sold.refund(&json!([sold.mugs(1), sold.parcel()])).ok();
+        assert_eq!(sold.seen().text("/paymentStatus"), "refunded");
+    }
+
+    fn what_the_provider_refuses_leaves_the_units_unrefunded(shop) {
+        let sold = paid(shop, "no_refund");
+        sold.refund(&json!([sold.mugs(2)])).refused(402, "PAYMENT_DECLINED");
+        assert_eq!(sold.worth(&Value::Null), (MUGS + PARCEL, MUGS + PARCEL));
+    }
+
+    fn a_fee_is_kept_and_no_more_than_the_units_goes_back(shop) {
+        let sold = paid(shop, "approve");
+        let body = |amount: i64| json!({ "lines": [sold.mugs(1)], "amount": amount });
+        sold.ask("refund", body(397)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+        let back = sold.ask("refund", body(300)).ok();
+        assert_eq!(latest(&back), (300, "succeeded".into(), vec![1]));
+        assert_eq!(sold.worth(&json!([sold.mugs(1)])), (397, 397));
+    }
+
+    fn what_has_not_come_cannot_go_back(shop) {
+        let sold = sold(shop, "approve");
+        assert_eq!(sold.worth(&Value::Null), (MUGS + PARCEL, 0));
+        sold.refund(&json!([sold.mugs(1)])).refused(409, "INVALID_STATE");
+        assert_eq!(sold.worth(&Value::Null), (MUGS + PARCEL, 0), "nothing is counted as refunded");
+    }
+
+    fn lines_are_checked_one_by_one(shop) {
+        let sold = paid(shop, "approve");
+        let other = "oln_01jq3h5s5vfkg8r4t0x2m6c9ze";
+        let cases = [
+            (json!([]), "/lines", "wrong_count"),
+            (json!([sold.mugs(0)]), "/lines/0/quantity", "out_of_range"),
+            (json!([sold.mugs(4)]), "/lines/0/quantity", "out_of_range"),
+            (json!([sold.mugs(1), sold.mugs(1)]), "/lines/1", "duplicate"),
+            (json!([{ "lineId": other, "quantity": 1 }]), "/lines/0/lineId", "unknown_line"),
+        ];
+        shop.unchanged(|| {
+            for (lines, pointer, code) in &cases {
+                sold.suggest(lines).refused(422, "VALIDATION_FAILED").about(pointer, code);
+                sold.refund(lines).refused(422, "VALIDATION_FAILED").about(pointer, code);
+            }
+        });
+        shop.staff().post("/orders/ord_01jq3h5s5vfkg8r4t0x2m6c9ze/suggest-refund", json!({})).refused(404, "NOT_FOUND");
+    }
+}
