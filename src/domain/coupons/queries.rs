@@ -166,9 +166,8 @@ pub fn give_back(tx: &mut Tx<'_>, order: OrderId) -> Result<()> {
         params![order],
     )?;
     tx.conn.execute(
-        "UPDATE coupon_customers SET used = used - 1 WHERE EXISTS (
-             SELECT 1 FROM coupon_redemptions r WHERE r.order_id = ? AND r.returned_at IS NULL
-                 AND r.coupon_id = coupon_customers.coupon_id AND r.email = coupon_customers.email)",
+        "UPDATE coupon_customers SET used = used - 1 WHERE (coupon_id, email) IN (
+             SELECT coupon_id, email FROM coupon_redemptions WHERE order_id = ? AND returned_at IS NULL)",
         params![order],
     )?;
     tx.conn.execute(

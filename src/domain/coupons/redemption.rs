@@ -43,12 +43,9 @@ pub fn presented(tx: &mut Tx<'_>, ids: &[CouponId], email: Option<&str>) -> Resu
 pub fn refuse_used_up(tx: &mut Tx<'_>, uses: &[Use], email: &str) -> Result<()> {
     let ids: Vec<CouponId> = uses.iter().map(|one| one.coupon_id).collect();
     let presented = presented(tx, &ids, Some(email))?;
-    match uses
-        .iter()
-        .zip(&presented)
-        .find_map(|(one, coupon)| Some((one, coupon.limit_reached()?)))
-    {
-        Some((one, obstacle)) => Err(used_up(one, obstacle)),
+    let refusal = |(one, coupon): (&Use, &Presented)| Some(used_up(one, coupon.limit_reached()?));
+    match uses.iter().zip(&presented).find_map(refusal) {
+        Some(error) => Err(error),
         None => Ok(()),
     }
 }

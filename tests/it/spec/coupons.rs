@@ -526,6 +526,23 @@ both! {
         shop.check();
     }
 
+    fn the_doctor_notices_uses_that_no_order_has(shop) {
+        let store = with_mugs(shop);
+        let coupon = tenth(shop);
+        started(&store, &coupon).place().ok();
+        shop.check();
+        for (wrong, right, name) in [
+            ("UPDATE coupons SET used = 2", "UPDATE coupons SET used = 1", "a coupon's uses are its orders"),
+            ("UPDATE coupon_customers SET used = 0", "UPDATE coupon_customers SET used = 1", "a coupon's uses are its orders"),
+            ("UPDATE coupon_redemptions SET amount = 151", "UPDATE coupon_redemptions SET amount = 150", "what coupons take off is in the order"),
+        ] {
+            shop.alter().batch(wrong).unwrap();
+            assert!(shop.sound().unwrap_err().starts_with(name), "{wrong}");
+            shop.alter().batch(right).unwrap();
+        }
+        shop.check();
+    }
+
     fn the_same_by_graphql(shop) {
         let store = with_mugs(shop);
         let staff = shop.staff();
