@@ -10,12 +10,13 @@ use crate::config::Config;
 use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
-    carts, catalog, channels, credit_terms, credits, flows, identity, inventory, orders, payments,
-    pricing, risk, shipping, tax,
+    carts, catalog, channels, coupons, credit_terms, credits, flows, identity, inventory, orders,
+    payments, pricing, risk, shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Code, Error, Result};
+use crate::operation::guesses::Guesses;
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
 use crate::ports::address::AddressValidation;
@@ -35,6 +36,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     inventory::register(&mut registry);
     shipping::register(&mut registry);
     catalog::register(&mut registry);
+    coupons::register(&mut registry);
     carts::register(&mut registry);
     payments::register(&mut registry);
     credits::register(&mut registry);
@@ -83,7 +85,7 @@ pub fn open_with(
     parts.add(identity::Keys::default());
     parts.add(PaymentProviders::new(providers));
     parts.add(codes);
-    parts.add(credits::Guesses::default());
+    parts.add(Guesses::default());
     parts.add(AddressValidation(Arc::new(BuiltInAddresses)));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();

@@ -24,6 +24,8 @@ pub enum Guard {
     Release,
     /// No more is spent of a gift card than is on it.
     Credit,
+    /// A coupon is used no more often than it may be, by all and by each customer.
+    Coupon,
     /// An order by invoice is checked against the customer's credit once more when it is placed.
     CreditLimit,
     /// The terms are locked while an order is checked against them. (SQLite has one writer and needs no lock.)

@@ -415,6 +415,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Ts,
         updated_at -> Ts,
+        coupons -> Doc,
     }
 }
 
@@ -764,5 +765,57 @@ diesel::table! {
         version -> BigInt,
         created_at -> Ts,
         updated_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Doc, Id, Ts};
+
+    coupons (id) {
+        id -> Id,
+        code -> Text,
+        description -> Nullable<Text>,
+        basis_points -> Nullable<BigInt>,
+        amount -> Nullable<BigInt>,
+        max_amount -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        channel_ids -> Doc,
+        minimum -> Nullable<BigInt>,
+        starts_at -> Nullable<Ts>,
+        ends_at -> Nullable<Ts>,
+        usage_limit -> Nullable<BigInt>,
+        usage_limit_per_customer -> Nullable<BigInt>,
+        used -> BigInt,
+        status -> Text,
+        metadata -> Doc,
+        version -> BigInt,
+        created_at -> Ts,
+        updated_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::Id;
+
+    coupon_customers (coupon_id, email) {
+        coupon_id -> Id,
+        email -> Text,
+        used -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    coupon_redemptions (order_id, coupon_id) {
+        order_id -> Id,
+        coupon_id -> Id,
+        email -> Text,
+        amount -> BigInt,
+        redeemed_at -> Ts,
+        returned_at -> Nullable<Ts>,
     }
 }

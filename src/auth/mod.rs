@@ -54,6 +54,10 @@ scopes! {
     ShippingRead = "shipping:read",
     /// Change shipping zones and methods.
     ShippingWrite = "shipping:write",
+    /// See coupons.
+    CouponsRead = "coupons:read",
+    /// Create and change coupons.
+    CouponsWrite = "coupons:write",
     /// See any cart.
     CartsRead = "carts:read",
     /// Fill and check out any cart.

@@ -196,6 +196,30 @@ pub const INVARIANTS: &[Invariant] = &[
                 AND (p.provider IN ('gift_card', 'store_credit') OR e.payment_id IS NOT NULL)",
     },
     Invariant {
+        name: "a coupon's uses are its orders",
+        says: "a coupon, and a customer of it, has as many uses as orders that gave none back, within the coupon's limit",
+        sql: "SELECT 'coupon ' || id(c.id) || ': used ' || c.used || ', by orders ' || COALESCE(r.uses, 0)
+              FROM coupons c LEFT JOIN (
+                  SELECT coupon_id, count(*) AS uses FROM coupon_redemptions WHERE returned_at IS NULL
+                  GROUP BY coupon_id) r ON r.coupon_id = c.id
+              WHERE c.used <> COALESCE(r.uses, 0) OR c.used > c.usage_limit
+              UNION ALL
+              SELECT 'coupon ' || id(c.coupon_id) || ': used by a customer ' || c.used || ', by their orders ' || COALESCE(r.uses, 0)
+              FROM coupon_customers c LEFT JOIN (
+                  SELECT coupon_id, email, count(*) AS uses FROM coupon_redemptions WHERE returned_at IS NULL
+                  GROUP BY coupon_id, email) r ON r.coupon_id = c.coupon_id AND r.email = c.email
+              WHERE c.used <> COALESCE(r.uses, 0)",
+    },
+    Invariant {
+        name: "what coupons take off is in the order",
+        says: "an order's coupons take off no more than its lines say, and are given back with all of it and not before",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || ')' FROM orders o JOIN (
+                  SELECT order_id, sum(amount) AS amount, count(returned_at) AS returned, count(*) AS uses
+                  FROM coupon_redemptions GROUP BY order_id) r ON r.order_id = o.id
+              WHERE r.amount > o.discount_total
+                  OR r.returned <> CASE WHEN o.status = 'cancelled' THEN r.uses ELSE 0 END",
+    },
+    Invariant {
         name: "no money is held without an order",
         says: "what was authorised or taken for a checkout that never became an order is let go, sent back, or about to be",
         sql: "SELECT 'payment ' || id(p.id) FROM payments p JOIN checkouts k ON k.id = p.checkout_id JOIN (

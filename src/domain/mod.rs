@@ -8,6 +8,7 @@
 //! | listing | what a channel shows: a published product with its price range |
 //! | level, movement | stock of a variant at a location, and the ledger it follows from |
 //! | hold, allocation | stock promised to a checkout, and to an order |
+//! | coupon, redemption | a code that takes something off, and its use by an order |
 //! | quote | a cart's lines, totals and problems at one moment |
 //! | checkout | a quote frozen while its stock is held and its payment is made |
 //! | order hold | what keeps an order from going on; its money is not taken meanwhile |
@@ -29,6 +30,8 @@ pub mod inventory;
 pub mod shipping;
 
 pub mod catalog;
+
+pub mod coupons;
 
 pub mod carts;
 

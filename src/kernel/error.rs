@@ -74,6 +74,8 @@ codes! {
     PaymentMismatch = 409 "PAYMENT_MISMATCH";
     /// A gift card or the store credit has less than the checkout counts on; start the checkout again.
     InsufficientCredit = 409 "INSUFFICIENT_CREDIT";
+    /// A coupon has been used as often as it may be; take it out of the cart and start the checkout again.
+    CouponUsedUp = 409 "COUPON_USED_UP";
     /// The order is beyond the customer's credit; `errors` says how much is left, in minor units. Choose another way to pay.
     CreditLimitExceeded = 409 "CREDIT_LIMIT_EXCEEDED";
     /// Nothing is sold on the customer's credit terms for now; choose another way to pay.

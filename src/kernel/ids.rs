@@ -44,6 +44,8 @@ id!(/// A gift card or store credit.
     CreditAccountId, "cra");
 id!(/// An entry of a gift card or of store credit.
     CreditEntryId, "cre");
+id!(/// A coupon.
+    CouponId, "cpn");
 id!(/// An order.
     OrderId, "ord");
 id!(/// An order's line.

@@ -4,6 +4,7 @@
 //! field, its REST route, its OpenAPI entry and its permission; behind it stands one struct with one `run`. REST, GraphQL,
 //! jobs and tests all go through [`dispatch`]: access, idempotency, span and metrics, then `run`.
 
+pub mod guesses;
 pub mod idempotency;
 mod macros;
 pub mod metrics;

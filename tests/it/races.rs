@@ -154,6 +154,55 @@ fn never_spent_twice(shop: &Shop) -> Result<(), String> {
     shop.sound()
 }
 
+/// Twenty carts of one customer want to use a coupon that so many orders may use: so many do, and who comes too late pays
+/// nothing.
+fn never_used_too_often(
+    shop: &Shop,
+    limit: &str,
+    orders: usize,
+    provider: &str,
+) -> Result<(), String> {
+    let store = Store::open(shop);
+    store.sell(&[("MUG", 1_500, 100)]);
+    let mut input = json!({ "code": "RARE", "basisPoints": 1_000 });
+    input[limit] = json!(orders);
+    let coupon = shop.staff().post("/coupons", input).created();
+    let carts = many(20, |i| {
+        let mut input = store.ready(&[("MUG", 1)]);
+        input["email"] = json!(["ada@example.com", "Ada@Example.com"][i % 2]);
+        let cart = store.cart_of(&input);
+        let code = json!({ "code": "rare" });
+        cart.client.post(&cart.path("/coupons"), code).ok();
+        cart.pay_by(&json!({ "provider": provider, "token": "approve" }))
+            .created();
+        cart
+    });
+    let answers = concurrently(carts.len(), |i| carts[i].place());
+    expect(
+        "the answers",
+        &summary(&answers),
+        &counts(&[("200", orders), ("409 COUPON_USED_UP", 20 - orders)]),
+    )?;
+    let path = format!("/coupons/{}", coupon.text("/id"));
+    let used = shop.staff().get(&path).ok().at("/used").clone();
+    expect("the uses", &used, &json!(orders))?;
+    // The checkouts of those who come too late run out, and what a provider holds for them is let go.
+    shop.wait(Duration::from_mins(20));
+    shop.work();
+    let taken = i64::try_from(orders).unwrap();
+    expect("the stock", &store.stock("MUG"), &(100, 0, taken))?;
+    for (cart, answer) in carts.iter().zip(&answers) {
+        let checkout = cart.client.get(&cart.path("/checkout")).ok();
+        let payment = checkout.text("/payment/status");
+        let fits = match answer.status {
+            200 => payment == "authorized",
+            _ => ["pending", "cancelled"].contains(&payment),
+        };
+        expect(payment, &fits, &true)?;
+    }
+    shop.sound()
+}
+
 /// Orders are placed at once; every fourth fails after its number was taken, every fifth is declined before.
 fn numbers_have_no_gaps(shop: &Shop) -> Result<(), String> {
     let store = Store::open(shop);
@@ -199,6 +248,18 @@ both! {
 
     fn twenty_carts_want_one_gift_card_and_one_gets_it(shop) {
         never_spent_twice(shop).unwrap();
+    }
+
+    fn twenty_carts_want_a_coupon_for_five_and_five_get_it(shop) {
+        never_used_too_often(shop, "usageLimit", 5, "test").unwrap();
+    }
+
+    fn twenty_carts_want_a_coupon_for_five_and_who_pays_far_away_for_nothing_gets_it_back(shop) {
+        never_used_too_often(shop, "usageLimit", 5, "test_remote").unwrap();
+    }
+
+    fn twenty_carts_of_a_customer_want_a_coupon_for_two_each_and_two_get_it(shop) {
+        never_used_too_often(shop, "usageLimitPerCustomer", 2, "test").unwrap();
     }
 
     fn two_hundred_shoppers_want_ten_mugs_and_ten_get_one(shop) {
@@ -305,6 +366,7 @@ mod broken {
         match guard {
             Guard::Stock | Guard::StockLock => allow(shop, "stock_levels", "never_oversold"),
             Guard::Credit => allow(shop, "credit_accounts", "credit_never_negative"),
+            Guard::Coupon => allow(shop, "coupons", "coupon_within_limit"),
             Guard::Once => order_twice(shop),
             Guard::Numbers
             | Guard::Money
@@ -369,6 +431,16 @@ mod broken {
         fn without_the_guard_of_the_credit_a_card_is_spent_twice(shop) {
             without(shop, Guard::Credit);
             noticed(never_spent_twice(shop), r#"the answers: {"200": 20}"#);
+        }
+
+        fn without_the_guard_of_the_coupon_it_is_used_too_often(shop) {
+            without(shop, Guard::Coupon);
+            noticed(never_used_too_often(shop, "usageLimit", 5, "test"), r#"the answers: {"200": 20}"#);
+        }
+
+        fn without_the_guard_of_the_coupon_a_customer_uses_it_too_often(shop) {
+            without(shop, Guard::Coupon);
+            noticed(never_used_too_often(shop, "usageLimitPerCustomer", 2, "test"), r#"the answers: {"200": 20}"#);
         }
 
         fn without_the_one_way_door_a_cart_is_two_orders(shop) {

@@ -11,8 +11,8 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 pub use http::{Door, serve};
 
 use crate::domain::{
-    carts, catalog, channels, credit_terms, credits, flows, identity, inventory, orders, payments,
-    pricing, risk, shipping, tax,
+    carts, catalog, channels, coupons, credit_terms, credits, flows, identity, inventory, orders,
+    payments, pricing, risk, shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -25,6 +25,7 @@ pub struct Query(
     inventory::InventoryQueries,
     shipping::ShippingQueries,
     catalog::CatalogQueries,
+    coupons::CouponQueries,
     carts::CartQueries,
     payments::PaymentQueries,
     credits::CreditQueries,
@@ -44,6 +45,7 @@ pub struct Mutation(
     inventory::InventoryMutations,
     shipping::ShippingMutations,
     catalog::CatalogMutations,
+    coupons::CouponMutations,
     carts::CartMutations,
     credits::CreditMutations,
     credits::CreditFlows,

@@ -1,10 +1,11 @@
 //! Carts: what a shopper wants, priced live.
 //!
 //! A cart belongs to a channel and to whoever has its token. Nothing of its amounts is stored: a [`Quote`] is made of it at
-//! every look, with today's prices, taxes, shipping rates and stock, and says per line what stands in the way. Every change
-//! raises the version; `startCheckout` freezes a quote.
+//! every look, with today's prices, taxes, shipping rates and stock, and says per line and per coupon what stands in the
+//! way. Every change raises the version; `startCheckout` freezes a quote.
 
 mod address;
+mod coupons;
 mod lines;
 mod model;
 mod operations;
@@ -13,14 +14,15 @@ mod quote;
 mod validation;
 
 pub use address::Address;
+pub use coupons::{ApplyCoupon, RemoveCoupon};
 pub use lines::{AddCartLines, RemoveCartLines, UpdateCartLines};
 pub use model::{
-    Cart, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart, NewCartLine,
-    OrderSource, ProblemCode, UpdateCart,
+    Cart, CartCoupon, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart,
+    NewCartLine, OrderSource, ProblemCode, UpdateCart,
 };
 pub use operations::quote_of;
 pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
-pub use quote::{Amounts, Quote, QuoteLine, QuoteShipping};
+pub use quote::{Amounts, Quote, QuoteCoupon, QuoteLine, QuoteShipping};
 pub use validation::{AddressMessage, ValidateAddress, ValidatedAddress};
 
 use crate::auth::{Access, Scope};
@@ -43,8 +45,13 @@ crate::operations! {
         update_cart_lines: UpdateCartLines => Cart, PATCH "/carts/{cartId}/lines", Access::storefront_or(Scope::CartsWrite);
         /// Takes lines out.
         remove_cart_lines: RemoveCartLines => Cart, POST "/carts/{cartId}/lines/remove", Access::storefront_or(Scope::CartsWrite);
+        /// Takes a coupon out.
+        remove_coupon: RemoveCoupon => Cart, POST "/carts/{cartId}/coupons/remove", Access::storefront_or(Scope::CartsWrite);
     }
     flows CartFlows {
+        /// Enters a coupon's code. A cart has one coupon at most. A code that is none is refused; after fifty of them a key
+        /// waits for a quarter of an hour.
+        apply_coupon: ApplyCoupon => Cart, POST "/carts/{cartId}/coupons", Access::storefront_or(Scope::CartsWrite);
         /// Says whether something can be sent to an address, what is missing or cannot be, and how it is usually written.
         /// Nothing is kept.
         validate_address: ValidateAddress => ValidatedAddress, POST "/addresses/validate", Access::storefront_or(Scope::CartsRead);

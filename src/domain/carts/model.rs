@@ -1,6 +1,9 @@
 use super::Address;
+use crate::domain::coupons::Obstacle;
 use crate::domain::shipping::ShippingOption;
-use crate::kernel::ids::{CartId, CartLineId, ChannelId, ProductId, ShippingMethodId, VariantId};
+use crate::kernel::ids::{
+    CartId, CartLineId, ChannelId, CouponId, ProductId, ShippingMethodId, VariantId,
+};
 use crate::kernel::money::{Minor, Rate};
 use crate::kernel::{Currency, Document, Money, Patch, Timestamp};
 use crate::operation::Output;
@@ -57,6 +60,37 @@ choice! {
         DeliveryMissing = "delivery_missing",
         /// The chosen way does not take this cart to this country.
         DeliveryNotAvailable = "delivery_not_available",
+        /// Somebody has stopped the coupon.
+        CouponDisabled = "coupon_disabled",
+        /// The coupon's time has not come.
+        CouponNotStarted = "coupon_not_started",
+        /// The coupon's time is over.
+        CouponEnded = "coupon_ended",
+        /// The coupon is for other channels.
+        CouponOtherChannel = "coupon_other_channel",
+        /// The coupon is for another currency.
+        CouponOtherCurrency = "coupon_other_currency",
+        /// The goods cost less than the coupon asks for.
+        CouponBelowMinimum = "coupon_below_minimum",
+        /// The coupon has been used as often as it may be.
+        CouponUsedUp = "coupon_used_up",
+        /// The customer has used the coupon as often as one may.
+        CouponUsedByCustomer = "coupon_used_by_customer",
+    }
+}
+
+impl From<Obstacle> for ProblemCode {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Disabled => Self::CouponDisabled,
+            Obstacle::NotStarted => Self::CouponNotStarted,
+            Obstacle::Ended => Self::CouponEnded,
+            Obstacle::OtherChannel => Self::CouponOtherChannel,
+            Obstacle::OtherCurrency => Self::CouponOtherCurrency,
+            Obstacle::BelowMinimum => Self::CouponBelowMinimum,
+            Obstacle::UsedUp => Self::CouponUsedUp,
+            Obstacle::UsedByCustomer => Self::CouponUsedByCustomer,
+        }
     }
 }
 
@@ -90,11 +124,13 @@ output! {
         reference: Option<String>,
         /// What is in it.
         lines: Vec<CartLine>,
+        /// The coupons that were entered.
+        coupons: Vec<CartCoupon>,
         /// Ways of delivery to choose from.
         shipping_options: Vec<ShippingOption>,
         /// What it costs.
         totals: CartTotals,
-        /// What stands in the way of an order, the lines' problems left out.
+        /// What stands in the way of an order, the problems of lines and coupons left out.
         problems: Vec<CartProblem>,
         /// Whether nothing stands in the way of an order.
         ready: bool,
@@ -145,6 +181,17 @@ output! {
         taxes: Vec<LineTax>,
         /// Net and tax.
         total: Money,
+        /// What stands in the way of an order.
+        problems: Vec<CartProblem>,
+    }
+    /// A coupon of a cart.
+    CartCoupon {
+        /// The coupon.
+        coupon_id: CouponId,
+        /// Its code.
+        code: String,
+        /// What it takes off; the lines have the shares. Nothing where it has a problem.
+        discount: Money,
         /// What stands in the way of an order.
         problems: Vec<CartProblem>,
     }

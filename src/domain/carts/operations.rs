@@ -8,6 +8,7 @@ use crate::auth::Caller;
 use crate::context::Tx;
 use crate::domain::catalog::{self, Sellable};
 use crate::domain::channels::Channels;
+use crate::domain::coupons;
 use crate::domain::identity::keys;
 use crate::domain::shipping::Shipping;
 use crate::domain::tax::Taxes;
@@ -53,6 +54,7 @@ impl Mutation for CreateCart {
             version: 1,
             created_at: tx.now,
             updated_at: tx.now,
+            coupons: Json::default(),
         };
         check(tx, &cart)?;
         if !self.lines.is_empty() {
@@ -135,7 +137,7 @@ fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {
     checks.done()
 }
 
-/// Prices a cart: one statement for what there is to know of its variants.
+/// Prices a cart: one statement for what there is to know of its variants, and two for its coupons where it has any.
 pub fn quote_of(
     tx: &mut Tx<'_>,
     cart: &CartRow,
@@ -158,15 +160,18 @@ pub fn quote_of(
             sellable.available = i64::MAX;
         }
     }
+    let coupons = coupons::presented(tx, &cart.coupons, cart.email.as_deref())?;
     let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
     let basis = Basis {
         cart,
         lines,
         sellables: &sellables,
+        coupons: &coupons,
         channel: &channel,
         taxes: &taxes,
         shipping: &shipping,
         addresses: &*tx.app().part::<AddressValidation>()?.0,
+        now: tx.now,
     };
     let quote = Quote::new(&basis)?;
     Ok((quote, sellables))

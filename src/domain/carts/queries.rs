@@ -6,7 +6,7 @@ use super::model::{CartStatus, OrderSource};
 use crate::auth::Caller;
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
-use crate::kernel::ids::{CartId, CartLineId, ChannelId, ShippingMethodId, VariantId};
+use crate::kernel::ids::{CartId, CartLineId, ChannelId, CouponId, ShippingMethodId, VariantId};
 use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
 use crate::schema::carts;
@@ -47,6 +47,8 @@ pub struct CartRow {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// The coupons that were entered.
+    pub coupons: Json<Vec<CouponId>>,
 }
 
 /// A line as the database has it.
@@ -63,7 +65,7 @@ pub struct CartLineRow {
 }
 
 const CART: &str = "id, channel_id, currency, token_hash, status, source, email, shipping_address, billing_address, \
-    shipping_method_id, reference, metadata, version, created_at, updated_at";
+    shipping_method_id, reference, metadata, version, created_at, updated_at, coupons";
 type CartSql = (
     Id,
     Id,
@@ -80,6 +82,7 @@ type CartSql = (
     BigInt,
     Ts,
     Ts,
+    Doc,
 );
 
 /// The condition under which the caller may know of a cart: it has the token, or the scope (which `dispatch` has checked).
@@ -163,7 +166,7 @@ pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
 pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
     tx.later(
         "UPDATE carts SET email = ?, shipping_address = ?, billing_address = ?, shipping_method_id = ?, reference = ?,
-             metadata = ? WHERE id = ?",
+             metadata = ?, coupons = ? WHERE id = ?",
         params![
             cart.email.as_deref(),
             Param::doc_or_null(cart.shipping_address.as_ref()),
@@ -171,6 +174,7 @@ pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
             cart.shipping_method_id,
             cart.reference.as_deref(),
             Param::doc(&cart.metadata),
+            Param::doc(&cart.coupons),
             cart.id
         ],
     )

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Address;
-use super::model::{Cart, CartLine, CartProblem, CartTotals, LineTax, ProblemCode};
+use super::model::{Cart, CartCoupon, CartLine, CartProblem, CartTotals, LineTax, ProblemCode};
 use super::queries::{CartLineRow, CartRow};
 use crate::domain::catalog::{Sellable, StockPolicy};
 use crate::domain::channels::Channel;
+use crate::domain::coupons::{Presented, Purchase, Use};
 use crate::domain::inventory::Demand;
 use crate::domain::shipping::{Shipping, ShippingOption};
 use crate::domain::tax::{TaxRate, Taxes};
-use crate::kernel::ids::{CartLineId, ProductId, ShippingMethodId, TaxClassId, VariantId};
-use crate::kernel::money::{DocumentInput, Line, LineInput, Minor, Totals, calculate};
-use crate::kernel::{Money, Result};
+use crate::kernel::ids::{
+    CartLineId, CouponId, ProductId, ShippingMethodId, TaxClassId, VariantId,
+};
+use crate::kernel::money::{Document, DocumentInput, Line, LineInput, Minor, Totals, calculate};
+use crate::kernel::{Money, Result, Timestamp};
 use crate::ports::address::AddressValidator;
 
 /// A cart's lines, totals and problems at one moment. A checkout keeps one as JSON.
@@ -22,6 +25,9 @@ use crate::ports::address::AddressValidator;
 pub struct Quote {
     /// The lines, in order.
     pub lines: Vec<QuoteLine>,
+    /// The coupons, in the order in which they were entered.
+    #[serde(default)]
+    pub coupons: Vec<QuoteCoupon>,
     /// The delivery.
     pub shipping: Option<QuoteShipping>,
     /// Sums of the lines and the delivery.
@@ -68,6 +74,19 @@ pub struct QuoteLine {
     pub problems: Vec<CartProblem>,
 }
 
+/// A coupon of a quote.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuoteCoupon {
+    /// The coupon.
+    pub id: CouponId,
+    /// Its code.
+    pub code: String,
+    /// What it takes off.
+    pub discount: i64,
+    /// What stands in the way of an order.
+    pub problems: Vec<CartProblem>,
+}
+
 /// The delivery of a quote.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QuoteShipping {
@@ -105,10 +124,12 @@ pub struct Basis<'a> {
     pub cart: &'a CartRow,
     pub lines: &'a [CartLineRow],
     pub sellables: &'a HashMap<VariantId, Sellable>,
+    pub coupons: &'a [Presented],
     pub channel: &'a Channel,
     pub taxes: &'a Taxes,
     pub shipping: &'a Shipping,
     pub addresses: &'a dyn AddressValidator,
+    pub now: Timestamp,
 }
 
 impl Quote {
@@ -133,7 +154,7 @@ impl Quote {
         let option = options.iter().find(|o| Some(o.method_id) == chosen);
         let rates = option.map_or(&[][..], |o| basis.shipping_rates(o.method_id));
         input.shipping = option.map(|o| line_input(o.amount.amount, 1, rates));
-        let document = calculate(basis.channel.terms(), &input)?;
+        let (document, coupons) = basis.calculate(input)?;
         let lines = basis
             .lines
             .iter()
@@ -163,6 +184,7 @@ impl Quote {
         let problems = basis.problems(ships, shipping_line.is_some());
         Ok(Self {
             lines,
+            coupons,
             shipping: shipping_line,
             goods: subtotal,
             discount,
@@ -176,7 +198,21 @@ impl Quote {
 
     /// Whether nothing stands in the way of an order.
     pub fn is_ready(&self) -> bool {
-        self.problems.is_empty() && self.lines.iter().all(|l| l.problems.is_empty())
+        self.problems.is_empty()
+            && self.lines.iter().all(|l| l.problems.is_empty())
+            && self.coupons.iter().all(|c| c.problems.is_empty())
+    }
+
+    /// What an order uses of coupons: each that takes something off.
+    pub fn uses(&self) -> Vec<Use> {
+        let used = self.coupons.iter().enumerate();
+        used.filter(|(_, coupon)| coupon.discount > 0)
+            .map(|(place, coupon)| Use {
+                coupon_id: coupon.id,
+                amount: coupon.discount,
+                place,
+            })
+            .collect()
     }
 
     /// How many units of each variant must be there.
@@ -230,6 +266,16 @@ impl Quote {
                     taxes: line.amounts.taxes,
                     total: money(line.amounts.total),
                     problems: line.problems,
+                })
+                .collect(),
+            coupons: self
+                .coupons
+                .into_iter()
+                .map(|coupon| CartCoupon {
+                    coupon_id: coupon.id,
+                    code: coupon.code,
+                    discount: money(coupon.discount),
+                    problems: coupon.problems,
                 })
                 .collect(),
             shipping_options: self.options,
@@ -331,6 +377,48 @@ impl Basis<'_> {
             available: Some(available),
             ..problem(ProblemCode::InsufficientStock, &message)
         })
+    }
+
+    /// What it costs, and what each coupon takes off: those that nothing stands in the way of, one after the other.
+    fn calculate(&self, mut input: DocumentInput) -> Result<(Document, Vec<QuoteCoupon>)> {
+        let terms = self.channel.terms();
+        let document = calculate(terms, &input)?;
+        let mut coupons = self.coupons(document.totals.subtotal);
+        if coupons.is_empty() {
+            return Ok((document, coupons));
+        }
+        for (coupon, presented) in coupons.iter().zip(self.coupons) {
+            if coupon.problems.is_empty() {
+                input.order_discounts.push(presented.discount()?);
+            }
+        }
+        let document = calculate(terms, &input)?;
+        let applied = coupons.iter_mut().filter(|c| c.problems.is_empty());
+        for (coupon, discount) in applied.zip(&document.order_discounts) {
+            coupon.discount = *discount;
+        }
+        Ok((document, coupons))
+    }
+
+    /// The coupons and what stands in their way, before it is known what they take off goods that cost so much.
+    fn coupons(&self, goods: i64) -> Vec<QuoteCoupon> {
+        let purchase = Purchase {
+            channel: self.channel.id,
+            currency: self.cart.currency,
+            goods,
+            now: self.now,
+        };
+        let quoted = |presented: &Presented| QuoteCoupon {
+            id: presented.id(),
+            code: presented.code().to_owned(),
+            discount: 0,
+            problems: presented
+                .obstacle(&purchase)
+                .map(|(obstacle, message)| problem(obstacle.into(), &message))
+                .into_iter()
+                .collect(),
+        };
+        self.coupons.iter().map(quoted).collect()
     }
 
     fn options(&self) -> Result<Vec<ShippingOption>> {

@@ -12,7 +12,6 @@
 //! decide about (`enableGiftCard` takes a new date).
 
 mod codes;
-mod guesses;
 mod jobs;
 mod model;
 mod operations;
@@ -20,7 +19,6 @@ mod queries;
 mod spending;
 
 pub use codes::CodeKey;
-pub use guesses::Guesses;
 pub use jobs::expire;
 pub use model::{
     AdjustGiftCard, AdjustStoreCredit, CreditEntry, CreditEntryKind, CreditKind, CreditStanding,
@@ -33,6 +31,14 @@ pub use spending::{Share, UNKNOWN, give_back, is_credit, plan, redeem, refuse_sh
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::CreditAccountId;
 use crate::kernel::{Currency, Page};
+use crate::operation::guesses::Limit;
+
+/// How many codes a key may guess.
+pub const GUESSES: Limit = Limit {
+    kind: "gift_card",
+    most: 10,
+    exempt: Scope::CreditsRead,
+};
 
 crate::operations! {
     queries CreditQueries {

@@ -1,5 +1,4 @@
 use super::codes::{self, CodeKey};
-use super::guesses::Guesses;
 use super::model::{
     AccountRow, AdjustGiftCard, AdjustStoreCredit, CreditEntryKind, CreditStatus, DisableGiftCard,
     EnableGiftCard, GiftCardBalance, GiftCardFunds, IssueGiftCard, IssueGiftCards, IssuedGiftCard,
@@ -7,13 +6,14 @@ use super::model::{
 };
 use super::queries::{self, MOST, NewCards, NewEntry};
 use super::{
-    CreditEntry, GetGiftCard, GetStoreCredit, GiftCard, ListCreditEntries, ListGiftCards,
+    CreditEntry, GUESSES, GetGiftCard, GetStoreCredit, GiftCard, ListCreditEntries, ListGiftCards,
     StoreCredit,
 };
 use crate::context::{Cx, Tx};
 use crate::kernel::ids::CreditAccountId;
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Checks, Error, Money, Page, Result, Timestamp, shape};
+use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow, Mutation, Query};
 
 impl Query for GetGiftCard {
@@ -270,7 +270,7 @@ fn adjust(tx: &mut Tx<'_>, account: &AccountRow, amount: i64, reason: &str) -> R
 impl Flow for GiftCardBalance {
     async fn run(self, cx: &Cx) -> Result<Answer<GiftCardFunds>> {
         let guesses = cx.app.part::<Guesses>()?;
-        guesses.check(cx)?;
+        guesses.check(cx, &GUESSES)?;
         let hash = cx.app.part::<CodeKey>()?.hash(&self.code);
         let found = cx
             .read(move |tx| {
@@ -284,7 +284,7 @@ impl Flow for GiftCardBalance {
             })
             .await?;
         let Some(funds) = found else {
-            guesses.wrong(cx, 1)?;
+            guesses.wrong(cx, &GUESSES, 1)?;
             return Err(Error::not_found("gift card"));
         };
         Ok(Answer::fresh(funds))

@@ -1,7 +1,9 @@
-//! Calling off an order, or units of it: stock and money go back in one transaction.
+//! Calling off an order, or units of it: stock and money go back in one transaction, and with the last unit the uses of
+//! coupons.
 
 use super::move_money;
 use crate::context::Tx;
+use crate::domain::coupons;
 use crate::domain::credits;
 use crate::domain::inventory::{self, Pick};
 use crate::domain::orders::{self, Allocation, Given, Order, OrderLineUnits, OrderStatus, Share};
@@ -57,6 +59,9 @@ impl Mutation for CancelOrder {
         give_back_stock(tx, order.id, &shares)?;
         orders::cancel_lines(tx, &mut order, &shares, &Given { amount, everything })?;
         give_back_money(tx, &order, amount, everything)?;
+        if everything && order.discount_total > 0 {
+            coupons::give_back(tx, order.id)?;
+        }
         let kind = if everything {
             "cancelled"
         } else {

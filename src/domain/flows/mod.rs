@@ -79,7 +79,8 @@ crate::operations! {
         /// nothing.
         suggest_refund: SuggestRefund => SuggestedRefund,
             POST "/orders/{id}/suggest-refund", Access::scope(Scope::PaymentsRead);
-        /// Calls off an order, or units of its lines: gives back the stock and the money.
+        /// Calls off an order, or units of its lines: gives back the stock and the money, and the uses of coupons once
+        /// nothing is left of it.
         cancel_order: CancelOrder => Order, POST "/orders/{id}/cancel", Access::scope(Scope::OrdersWrite), [Keyed];
         /// Says no to an order that is on hold for its risk: it is called off, stock and money go back.
         decline_order: DeclineOrder => RiskAssessment, POST "/orders/{id}/decline", Access::scope(Scope::RiskWrite), [Keyed];

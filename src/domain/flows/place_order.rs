@@ -8,6 +8,7 @@ use super::{ASK_AFTER, assess_order, move_money, payment_links, release, unpaid}
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
+use crate::domain::coupons::{self, RedeemedCoupon};
 use crate::domain::credit_terms;
 use crate::domain::credits;
 use crate::domain::inventory::{self, Demand, Pick};
@@ -16,7 +17,7 @@ use crate::domain::orders::{
 };
 use crate::domain::payments::{self, News, Payment, PaymentEventKind, PaymentRow};
 use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
-use crate::kernel::{Code, Error, Json, Result, Timestamp};
+use crate::kernel::{Code, Error, Json, Money, Result, Timestamp};
 use crate::operation::{Answer, Flow, Output};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 use crate::{choice, input, output};
@@ -154,7 +155,10 @@ fn begin(tx: &mut Tx<'_>, cart: CartId, question: Question) -> Result<Step> {
     match provider.reach() {
         Reach::Local(local) => decided(tx, &checkout, &local.decide(&checkout.authorize())),
         Reach::Remote => {
-            refuse_changed(&checkout, &carts::find(tx, cart)?)?;
+            let cart = carts::find(tx, cart)?;
+            refuse_changed(&checkout, &cart)?;
+            let email = cart.email.as_deref().unwrap_or_default();
+            coupons::refuse_used_up(tx, &checkout.quote.uses(), email)?;
             credits::refuse_short(tx, &checkout.payment.credits)?;
             let (payment, events) = payments::lock(tx, checkout.payment_id)?;
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
@@ -365,7 +369,7 @@ impl Placement {
 }
 
 /// Writes the order: nine statements (five on PostgreSQL), however many lines there are, the counter of numbers last. What
-/// gift cards and store credit pay is taken with it, for three statements more.
+/// gift cards and store credit pay is taken with it, for three statements more, and a coupon is used for three more.
 fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> Result<Step> {
     let Some(cart) = carts::mark_ordered(tx, checkout.cart_id)? else {
         // It is not the caller's, or another checkout of the cart was faster: then this money is nobody's.
@@ -394,6 +398,8 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     orders::insert_allocations(tx, &spread(&lines, picks)?)?;
     let mut payments: Vec<Payment> = payment.into_iter().collect();
     payments.extend(redeem(tx, checkout)?);
+    let email = cart.email.as_deref().unwrap_or_default();
+    coupons::redeem(tx, id, email, &checkout.quote.uses())?;
     if checkout.remote || checkout.status == CheckoutStatus::Paying {
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;
         payments::check_later(tx, checkout.payment_id, None)?;
@@ -411,9 +417,24 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     if Channels::get(tx, order.channel_id)?.risk_checks {
         assess_order::enqueue(tx, id);
     }
-    Ok(ControlFlow::Break(Placement::placed(Order::new(
-        order, lines, payments,
-    ))))
+    Ok(ControlFlow::Break(Placement::placed(Order {
+        coupons: redeemed(checkout),
+        ..Order::new(order, lines, payments)
+    })))
+}
+
+/// The coupons that the order of a checkout used.
+fn redeemed(checkout: &CheckoutRow) -> Vec<RedeemedCoupon> {
+    let used = checkout.quote.coupons.iter().filter(|c| c.discount > 0);
+    used.map(|coupon| RedeemedCoupon {
+        coupon_id: coupon.id,
+        code: coupon.code.clone(),
+        discount: Money {
+            amount: coupon.discount,
+            currency: checkout.currency,
+        },
+    })
+    .collect()
 }
 
 /// Takes what gift cards and store credit pay: authorised and captured at once.

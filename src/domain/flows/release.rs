@@ -1,6 +1,6 @@
-//! Money that no order is for: authorised after its checkout was over, for the wrong amount, or for stock that is gone. It is
-//! let go, or sent back where it was taken already. The job that does it is written with the reason, and tried until it is
-//! done; each call carries the same key however often it is made.
+//! Money that no order is for: authorised after its checkout was over, for the wrong amount, or for stock or a coupon's use
+//! that is gone. It is let go, or sent back where it was taken already. The job that does it is written with the reason, and
+//! tried until it is done; each call carries the same key however often it is made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,7 @@ pub const fn gives_up_on(code: Code) -> bool {
         code,
         Code::InsufficientStock
             | Code::InsufficientCredit
+            | Code::CouponUsedUp
             | Code::PaymentMismatch
             | Code::VersionConflict
     )

@@ -10,13 +10,14 @@ use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, CartStatus, ProblemCode, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
 use crate::domain::credit_terms;
-use crate::domain::credits::{self, Guesses, Share};
+use crate::domain::credits::{self, GUESSES, Share};
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
+use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
 
@@ -45,12 +46,12 @@ impl Flow for StartCheckout {
     async fn run(self, cx: &Cx) -> Result<Answer<Checkout>> {
         let guesses = cx.app.part::<Guesses>()?;
         if self.gift_cards.is_some() {
-            guesses.check(cx)?;
+            guesses.check(cx, &GUESSES)?;
         }
         let opened = cx.settle_or(move |tx| self.freeze(tx)).await;
         if let Err(error) = &opened {
             let wrong = error.fields.iter().filter(|f| f.code == credits::UNKNOWN);
-            guesses.wrong(cx, wrong.count())?;
+            guesses.wrong(cx, &GUESSES, wrong.count())?;
         }
         let (payment, request) = match opened? {
             ControlFlow::Break(answer) => return Ok(answer),
@@ -334,6 +335,12 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
         };
         FieldError::new(pointer, problem.code.as_str(), problem.message.clone())
     });
+    let coupons = quote.coupons.iter().enumerate().flat_map(|(i, coupon)| {
+        coupon.problems.iter().map(move |problem| {
+            let (code, message) = (problem.code.as_str(), problem.message.clone());
+            FieldError::new(format!("/coupons/{i}"), code, message)
+        })
+    });
     let lines = quote.lines.iter().enumerate().flat_map(|(i, line)| {
         line.problems.iter().map(move |problem| FieldError {
             available: problem.available,
@@ -344,7 +351,7 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
             )
         })
     });
-    let fields: Vec<FieldError> = cart.chain(lines).collect();
+    let fields: Vec<FieldError> = cart.chain(lines).chain(coupons).collect();
     let only_stock = fields
         .iter()
         .all(|f| f.code == ProblemCode::InsufficientStock.as_str());

@@ -2,6 +2,7 @@ use diesel::prelude::*;
 
 use super::holds::OrderHold;
 use crate::domain::carts::{Address, LineTax, OrderSource};
+use crate::domain::coupons::RedeemedCoupon;
 use crate::domain::payments::{Payment, PaymentStatus};
 use crate::kernel::ids::{
     CartId, ChannelId, CheckoutId, OrderId, OrderLineId, ShippingMethodId, VariantId,
@@ -208,6 +209,8 @@ output! {
         prices_include_tax: bool,
         /// Its lines, the delivery last.
         lines: Vec<OrderLine>,
+        /// The coupons that took something off.
+        coupons: Vec<RedeemedCoupon>,
         /// What it cost; sums of its lines.
         totals: OrderTotals,
         /// How far it is paid.
@@ -290,7 +293,7 @@ impl Output for Order {
 }
 
 impl Order {
-    /// The order as clients see it, before anybody has put it on hold.
+    /// The order as clients see it, before anybody has put it on hold, and without its coupons.
     pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payments: Vec<Payment>) -> Self {
         let currency = row.currency;
         let money = |amount| Money { amount, currency };
@@ -341,6 +344,7 @@ impl Order {
                 cancelled: money(row.cancelled_total),
             },
             lines,
+            coupons: Vec::new(),
             payment_status: OrderPaymentStatus::of(
                 row.grand_total - row.cancelled_total,
                 &payments,

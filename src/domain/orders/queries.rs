@@ -8,6 +8,7 @@ use super::{ListOrders, OrderTimeline, TimelineEntry, holds};
 use crate::auth::Caller;
 use crate::context::Tx;
 use crate::domain::channels;
+use crate::domain::coupons;
 use crate::domain::inventory::Pick;
 use crate::domain::payments;
 use crate::kernel::column::{Doc, Id, Ts};
@@ -62,7 +63,8 @@ pub fn get_many(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<Vec<Order>> {
     Ok(orders)
 }
 
-/// Adds lines and payments to orders: two statements for any number, and one more where any was ever on hold.
+/// Adds lines and payments to orders: two statements for any number, one more where any was ever on hold, and one where
+/// something was taken off any.
 pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -73,6 +75,9 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
         [] => HashMap::new(),
         held => holds::of_orders(tx, held.iter().copied())?,
     };
+    let discounted = rows.iter().filter(|o| o.discount_total > 0);
+    let discounted: Vec<_> = discounted.map(|o| (o.id, o.currency)).collect();
+    let mut coupons = coupons::of_orders(tx, &discounted)?;
     let mut found = payments::of_checkouts(tx, rows.iter().map(|o| o.checkout_id))?;
     Ok(rows
         .into_iter()
@@ -80,7 +85,9 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
             let own = lines.remove(&row.id).unwrap_or_default();
             let payments = found.remove(&row.checkout_id).unwrap_or_default();
             let holds = holds.remove(&row.id).unwrap_or_default();
+            let coupons = coupons.remove(&row.id).unwrap_or_default();
             Order {
+                coupons,
                 holds,
                 ..Order::new(row, own, payments)
             }

@@ -88,6 +88,8 @@ pub enum Discount {
     Fixed(i64),
     /// A percentage of what is left.
     Percent(Rate),
+    /// A percentage of what is left, and at most this amount in minor units.
+    PercentUpTo(Rate, i64),
 }
 
 /// A discount on the whole document, spread over its lines by what is left of each.
@@ -234,6 +236,8 @@ impl Discount {
             Self::Fixed(fixed) if fixed < 0 => Err(MoneyError::Negative),
             Self::Fixed(fixed) => Ok(fixed.min(amount)),
             Self::Percent(rate) => rate.of(amount, rounding),
+            Self::PercentUpTo(_, most) if most < 0 => Err(MoneyError::Negative),
+            Self::PercentUpTo(rate, most) => Ok(rate.of(amount, rounding)?.min(most)),
         }
     }
 }
@@ -415,16 +419,39 @@ mod tests {
 
     #[test]
     fn an_order_discount_is_spread_by_largest_remainder() -> Result<(), MoneyError> {
-        for (prices, discount, shares) in [
-            ([4_300, 1_400, 2_300], 299, [161, 52, 86]),
-            ([2_000, 2_000, 2_000], 1_000, [334, 333, 333]),
+        let fifth: Rate = "20".parse()?;
+        for (prices, discount, amount, shares) in [
+            (
+                [4_300, 1_400, 2_300],
+                Discount::Fixed(299),
+                299,
+                [161, 52, 86],
+            ),
+            (
+                [2_000, 2_000, 2_000],
+                Discount::Fixed(1_000),
+                1_000,
+                [334, 333, 333],
+            ),
+            (
+                [2_000, 2_000, 2_000],
+                Discount::PercentUpTo(fifth, 1_000),
+                1_000,
+                [334, 333, 333],
+            ),
+            (
+                [2_000, 2_000, 2_000],
+                Discount::PercentUpTo(fifth, 1_201),
+                1_200,
+                [400, 400, 400],
+            ),
         ] {
             let input = DocumentInput {
                 lines: prices
                     .iter()
                     .map(|&price| line(price, 1, &[]))
                     .collect::<Result<_, _>>()?,
-                order_discounts: vec![on_lines(Discount::Fixed(discount))],
+                order_discounts: vec![on_lines(discount)],
                 ..DocumentInput::default()
             };
             let document = calculate(GROSS, &input)?;
@@ -434,7 +461,7 @@ mod tests {
                 .flat_map(|line| line.order_discounts.clone())
                 .collect();
             assert_eq!(found, shares);
-            assert_eq!(document.order_discounts, [discount]);
+            assert_eq!(document.order_discounts, [amount]);
         }
         Ok(())
     }

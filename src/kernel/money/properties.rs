@@ -209,6 +209,7 @@ fn discount() -> impl Strategy<Value = Discount> {
     prop_oneof![
         (0..100_000_i64).prop_map(Discount::Fixed),
         rate().prop_map(Discount::Percent),
+        (rate(), 0..100_000_i64).prop_map(|(rate, most)| Discount::PercentUpTo(rate, most)),
     ]
 }
 

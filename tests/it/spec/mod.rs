@@ -5,6 +5,7 @@ mod carts;
 mod catalog;
 mod channels;
 mod checkout;
+mod coupons;
 mod credit_terms;
 mod credits;
 mod graphql;
