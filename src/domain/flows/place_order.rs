@@ -79,22 +79,39 @@ pub enum Next {
 
 impl Flow for PlaceOrder {
     async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
-        let cart = self.cart_id;
-        let (checkout, request) = match cx.settle_or(move |tx| begin(tx, cart)).await? {
-            ControlFlow::Break(answer) => return Ok(answer),
-            ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
-            ControlFlow::Continue(other) => return other.into_answer(),
-        };
-        let providers = cx.app.part::<PaymentProviders>()?;
-        let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
-        let outcome = provider.authorize(&request).await;
-        let payment = checkout.payment_id;
-        let settled = cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await;
-        match settled {
-            Ok(ControlFlow::Break(answer)) => Ok(answer),
-            Ok(ControlFlow::Continue(next)) => next.into_answer(),
-            Err(error) => Err(release::give_up(cx, payment, error).await),
+        attempt(cx, self.cart_id, None).await
+    }
+}
+
+/// Places the order of a cart; where a payment is named, only if its checkout is the live one.
+async fn attempt(cx: &Cx, cart: CartId, only: Option<PaymentId>) -> Result<Answer<Placement>> {
+    let (checkout, request) = match cx.settle_or(move |tx| begin(tx, cart, only)).await? {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
+        ControlFlow::Continue(other) => return other.into_answer(),
+    };
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
+    let outcome = provider.authorize(&request).await;
+    let payment = checkout.payment_id;
+    let settled = cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await;
+    match settled {
+        Ok(ControlFlow::Break(answer)) => Ok(answer),
+        Ok(ControlFlow::Continue(next)) => next.into_answer(),
+        Err(error) => Err(release::give_up(cx, payment, error).await),
+    }
+}
+
+/// Goes on with a payment that the shopper has approved and not come back from. What is refused then is over.
+pub async fn go_on(cx: &Cx, cart: CartId, payment: PaymentId) -> Result<()> {
+    match attempt(cx, cart, Some(payment)).await {
+        Err(error)
+            if !matches!(error.code, Code::CheckoutExpired | Code::PaymentDeclined)
+                && !release::gives_up_on(error.code) =>
+        {
+            Err(error)
         }
+        _ => Ok(()),
     }
 }
 
@@ -118,10 +135,13 @@ impl Next {
 pub type Step = ControlFlow<Placement, Next>;
 
 /// The first transaction: with a provider that decides here, also the last.
-fn begin(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+fn begin(tx: &mut Tx<'_>, cart: CartId, only: Option<PaymentId>) -> Result<Step> {
     let Some(checkout) = checkouts::take(tx, cart)? else {
         return placed_before(tx, cart);
     };
+    if only.is_some_and(|payment| payment != checkout.payment_id) {
+        return Err(nothing_to_place());
+    }
     if checkout.is_covered() {
         return place(tx, &checkout, None);
     }
@@ -269,7 +289,7 @@ fn finish(
             };
             known(PlacementOutcome::ActionRequired, payment)
         }
-        State::Processing => {
+        State::Processing | State::Approved => {
             keep_asking(tx, checkout)?;
             known(PlacementOutcome::Processing, payment)
         }

@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
-use super::place_order::take_up;
+use super::place_order::{go_on, take_up};
 use super::{move_money, release};
 use crate::context::{Cx, Tx};
 
 use crate::domain::{inventory, payments};
 use crate::kernel::ids::{CheckoutId, PaymentId};
 use crate::kernel::{Document, Error, Result};
-use crate::ports::payment::{Outcome, PaymentProviders};
+use crate::ports::payment::{Outcome, PaymentProviders, State};
 
 /// Gives back the stock of checkouts that have run out, each in a transaction of its own.
 pub async fn expire(cx: Cx) -> Result<()> {
@@ -59,10 +59,12 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
                 return Ok(None);
             };
             let checkout = checkouts::find(tx, payment.checkout_id)?;
-            Ok(checkout.map(|checkout| checkout.ask(&payment)))
+            Ok(checkout.map(|checkout| (checkout.cart_id, checkout.ask(&payment))))
         })
         .await?;
-    let Some(request) = found else { return Ok(()) };
+    let Some((cart, request)) = found else {
+        return Ok(());
+    };
     let provider = cx.read(move |tx| provider_of(tx, id)).await?;
     let providers = cx.app.part::<PaymentProviders>()?;
     let outcome = providers
@@ -73,6 +75,9 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
         return cx
             .write(move |tx| payments::check_later(tx, id, Some(move_money::ASK_AFTER)))
             .await;
+    }
+    if matches!(&outcome, Outcome::Known(report) if report.state == State::Approved) {
+        return go_on(cx, cart, id).await;
     }
     match cx
         .write(move |tx| take_up(tx, id, &outcome).map(drop))

@@ -143,7 +143,7 @@ impl Paypal {
             (Some(reason), _) if reason == MISCONFIGURED => Err(Failure::Refused(reason)),
             // The shopper is to go back to PayPal: that is what the order says.
             (Some(reason), _) if reason == "payer_action_required" => Ok(report),
-            (Some(reason), State::ActionRequired { .. }) => {
+            (Some(reason), State::ActionRequired { .. } | State::Approved) => {
                 report.state = State::Declined { reason };
                 Ok(report)
             }
@@ -388,8 +388,9 @@ impl PaymentProvider for Paypal {
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {
         let read = notice::read(raw, self.webhook_id.as_deref());
         Box::pin(async move {
-            let (question, notice) = read?;
-            notice::verify(&self.api, question, notice).await
+            let (question, notice, capture) = read?;
+            notice::verify(&self.api, question).await?;
+            notice::of_capture(&self.api, notice, capture).await
         })
     }
 }

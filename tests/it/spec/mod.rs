@@ -14,6 +14,7 @@ mod inventory;
 mod jobs;
 mod orders;
 mod payments;
+mod paypal;
 mod pricing;
 mod risk;
 mod shipping;
