@@ -12,6 +12,7 @@ mod identity;
 mod import;
 mod inventory;
 mod jobs;
+mod localstripe;
 mod orders;
 mod payments;
 mod paypal;

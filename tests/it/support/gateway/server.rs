@@ -61,7 +61,7 @@ pub fn respond(shared: &Shared, request: &Request, running: &Running) -> Option<
         Some(Fault::LockTimeout) => (Err(Error::locked()), None),
         _ => match admit(request).and(params) {
             Ok(params) => execute(shared, request, &params, fault, &id, || {
-                running.sleep(sleep)
+                running.sleep(sleep);
             }),
             Err(error) => (Err(error), None),
         },

@@ -60,7 +60,8 @@ pub struct Experience {
 #[derive(Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Shipping {
-    NoShipping,
+    #[serde(rename = "NO_SHIPPING")]
+    None,
     GetFromFile,
     SetProvidedAddress,
 }

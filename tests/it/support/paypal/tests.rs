@@ -110,8 +110,8 @@ fn no_more_money_moves_than_there_is() {
     let void = format!("/v2/payments/authorizations/{held}/void");
     assert_eq!(ask(&void, "v", &json!({})).1, "PREVIOUSLY_CAPTURED");
 
-    let taken = paypal.state().piece_of(&id, "captures");
-    let refund = format!("/v2/payments/captures/{taken}/refund");
+    let captured = paypal.state().piece_of(&id, "captures");
+    let refund = format!("/v2/payments/captures/{captured}/refund");
     assert_eq!(ask(&refund, "r", &euro("5.00")), (201, "COMPLETED".into()));
     assert_eq!(ask(&refund, "s", &euro("1.01")).1, "REFUND_AMOUNT_EXCEEDED");
     assert_eq!(ask(&refund, "s", &euro("1.00")), (201, "COMPLETED".into()));
