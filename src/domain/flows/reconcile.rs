@@ -59,13 +59,15 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
                 return Ok(None);
             };
             let checkout = checkouts::find(tx, payment.checkout_id)?;
-            Ok(checkout.map(|checkout| (checkout.cart_id, checkout.ask(&payment))))
+            Ok(checkout.map(|checkout| {
+                let request = checkout.ask(&payment);
+                (payment.provider, checkout.cart_id, request)
+            }))
         })
         .await?;
-    let Some((cart, request)) = found else {
+    let Some((provider, cart, request)) = found else {
         return Ok(());
     };
-    let provider = cx.read(move |tx| provider_of(tx, id)).await?;
     let providers = cx.app.part::<PaymentProviders>()?;
     let outcome = providers
         .get(&provider, "/provider")?
@@ -94,13 +96,6 @@ async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
             Err(error)
         }
     }
-}
-
-fn provider_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<String> {
-    let found = payments::find(tx, id)?;
-    found
-        .map(|(payment, _)| payment.provider)
-        .ok_or_else(|| Error::not_found("payment"))
 }
 
 #[derive(Deserialize)]

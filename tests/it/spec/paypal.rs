@@ -313,6 +313,16 @@ stories! {
         w.shop.work();
     }
 
+    fn an_order_about_another_amount_is_not_taken(w) {
+        let (cart, order) = w.approved(Instrument::Good);
+        w.paypal.raise(&order);
+        cart.place().refused(409, "PAYMENT_MISMATCH");
+        w.news();
+        w.shop.reconcile();
+        assert_eq!((w.shop.orders().len(), w.store.stock("MUG")), (0, (100, 0, 0)));
+        assert_eq!(w.paypal.money()[&order].status, "APPROVED", "nothing was reserved");
+    }
+
     fn a_page_that_is_left_lets_go_of_the_stock_and_late_approval_takes_nothing(w) {
         let (cart, order) = w.checkout();
         assert_eq!(w.store.stock("MUG"), (100, 1, 0));

@@ -100,6 +100,12 @@ impl Paypal {
         self.state().approve(order, instrument);
     }
 
+    /// Somebody raises what an order is about by one smallest unit.
+    pub fn raise(&self, order: &str) {
+        let mut state = self.state();
+        state.orders.get_mut(order).expect("an order").units += 1;
+    }
+
     /// How an authorisation or a capture that is under review ends.
     pub fn settle(&self, order: &str, ok: bool) {
         payments::settle(&mut self.state(), order, ok);
