@@ -83,7 +83,12 @@ pub fn open(database: &Database) -> Result<Mercer> {
         ("bind", "127.0.0.1:0"),
     ];
     let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let config = Config::read(&BTreeMap::from(settings), |_| None).map_err(said)?;
+    let own = |name: &str| {
+        let mut settings = database.settings.iter();
+        let found = settings.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let config = Config::read(&BTreeMap::from(settings), own).map_err(said)?;
     mercer::app::open(config, Clock::default()).map_err(said)
 }
 

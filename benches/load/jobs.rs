@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::shop::Shop;
 use crate::support::Result;
 use crate::support::http::Http;
+use crate::webhooks;
 
 /// Does a job once; false when what was prepared is used up.
 pub type Work = Box<dyn FnMut(&mut Http) -> Result<bool> + Send>;
@@ -36,6 +37,7 @@ pub const LIST: &str = "list, filters not in the cache";
 pub const DETAIL: &str = "detail";
 pub const ADD: &str = "add a line";
 pub const PLACE: &str = "placeOrder alone, 2 lines";
+pub const WEBHOOK: &str = "webhook";
 
 /// What the list is asked for; its answer is also what is answered without any work.
 pub const LIST_TARGET: &str = "/v1/products?limit=20";
@@ -115,6 +117,11 @@ pub const JOBS: &[Job] = &[
         name: "whole checkout, 4 requests",
         budget: Budget::Rate(1_200.0, 600.0),
         prepare: whole_checkout,
+    },
+    Job {
+        name: WEBHOOK,
+        budget: Budget::Rate(500.0, 500.0),
+        prepare: webhook,
     },
 ];
 
@@ -274,6 +281,26 @@ fn whole_checkout(shop: &Shop, _: usize) -> Result<Work> {
     }))
 }
 
+/// Events about 25 payments that are authorised.
+fn webhook(shop: &Shop, _: usize) -> Result<Work> {
+    let mut http = Http::connect(shop.address)?;
+    let by_stripe = json!({ "provider": "stripe", "token": "pm_card_visa" });
+    let mut payments = Vec::new();
+    for _ in 0..25 {
+        let cart = create(shop, &mut http, 2, true)?;
+        http.expect(&start_by(shop, &cart, &by_stripe), 201)?;
+        let placed = http.expect(&place(shop, &cart), 200)?;
+        let placed: serde_json::Value = serde_json::from_slice(placed)?;
+        payments.push(placed["order"]["payments"][0].clone());
+    }
+    let mut n = 0;
+    Ok(Box::new(move |http| {
+        n += 1;
+        let event = webhooks::event(&payments[n % payments.len()]);
+        http.expect(&event, 200).map(|_| true)
+    }))
+}
+
 /// A cart, and the proof that it is the shopper's.
 pub struct Cart {
     pub id: String,
@@ -339,7 +366,11 @@ fn create(shop: &Shop, http: &mut Http, count: usize, ready: bool) -> Result<Car
 }
 
 fn start(shop: &Shop, cart: &Cart) -> Vec<u8> {
-    let body = json!({ "payment": { "provider": "test" } });
+    start_by(shop, cart, &json!({ "provider": "test" }))
+}
+
+fn start_by(shop: &Shop, cart: &Cart, payment: &serde_json::Value) -> Vec<u8> {
+    let body = json!({ "payment": payment });
     let target = format!("/v1/carts/{}/checkout", cart.id);
     cart.ask(shop, "POST", &target, &body.to_string())
 }

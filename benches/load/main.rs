@@ -17,6 +17,7 @@ mod shop;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Barrier;
@@ -85,6 +86,8 @@ pub struct Findings {
     pub loaded_kb: i64,
     pub most_kb: i64,
     pub jobs: Vec<Finding>,
+    /// Webhooks a second, from the first that was received to the last that was processed.
+    pub webhooks: f64,
 }
 
 /// What was found of one job: medians of the rounds.
@@ -153,7 +156,8 @@ impl Options {
 }
 
 fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<Findings> {
-    let database = Database::fresh(server)?;
+    let mut database = Database::fresh(server)?;
+    database.settings = webhooks::start_stripe()?;
     let kind = if server.is_some() {
         "PostgreSQL"
     } else {
@@ -187,6 +191,7 @@ fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<F
     let app = bounds::open(&database)?;
     let mut rounds: Vec<Vec<Measure>> = jobs.iter().map(|_| Vec::new()).collect();
     let mut without_http: Vec<Vec<f64>> = jobs.iter().map(|_| Vec::new()).collect();
+    let mut processed = Vec::new();
     for round in 1..=ROUNDS {
         for (i, job) in jobs.iter().enumerate() {
             let connections = if options.million {
@@ -194,6 +199,7 @@ fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<F
             } else {
                 options.connections
             };
+            let before = webhooks::kept(&database)?;
             let measure = load(&shop, job, connections, options.seconds)?;
             eprintln!(
                 "{kind}, round {round}: {} {:.0}/s",
@@ -208,6 +214,11 @@ fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<F
                 }
                 jobs::PLACE => {
                     without_http[i].push(bounds::orders(&app, &shop, connections, time, count)?);
+                }
+                jobs::WEBHOOK => {
+                    let count = webhooks::kept(&database)? - before;
+                    let took = WARM_UP + time + webhooks::process(&database)?;
+                    processed.push(count as f64 / took.as_secs_f64());
                 }
                 _ => {}
             }
@@ -225,6 +236,7 @@ fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<F
         idle_kb,
         loaded_kb,
         most_kb,
+        webhooks: median(processed),
         jobs: findings
             .map(|(((job, rounds), statements), without)| {
                 let of = |value: fn(&Measure) -> f64| median(rounds.iter().map(value).collect());

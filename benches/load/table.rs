@@ -36,6 +36,14 @@ pub fn print(found: &[Findings]) {
             grouped(database.most_kb),
             met(database.most_kb <= loaded),
         );
+        if database.webhooks > 0.0 {
+            println!(
+                "{}: {} webhooks a second received and processed ({})",
+                database.database,
+                grouped(database.webhooks as i64),
+                met(database.webhooks >= 500.0),
+            );
+        }
     }
 }
 

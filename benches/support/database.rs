@@ -10,6 +10,8 @@ pub struct Database {
     pub url: String,
     /// Has the embedded database and whatever else a run writes.
     pub folder: TempDir,
+    /// What a server on it is told beside the usual.
+    pub settings: Vec<(&'static str, String)>,
     server: Option<(String, String)>,
 }
 
@@ -23,6 +25,7 @@ impl Database {
             return Ok(Self {
                 url,
                 folder,
+                settings: Vec::new(),
                 server: None,
             });
         };
@@ -34,6 +37,7 @@ impl Database {
         Ok(Self {
             url: format!("{host}/{name}{mark}{options}"),
             folder,
+            settings: Vec::new(),
             server: Some((server.to_owned(), name)),
         })
     }

@@ -21,7 +21,8 @@ pub fn mercer(database: &Database, arguments: &[&str]) -> Command {
         .args(arguments)
         .env("DATABASE_URL", &database.url)
         .env("MERCER_TEST_PAYMENTS", "true")
-        .env("MERCER_LOG", "warn");
+        .env("MERCER_LOG", "warn")
+        .envs(database.settings.iter().cloned());
     command
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,7 +25,9 @@ use crate::context::{App, Cx};
 use crate::kernel::{Document, Result};
 
 /// How many jobs a worker takes at a time.
-const BATCH: i64 = 10;
+const BATCH: i64 = 16;
+/// How many of them it does side by side: most of a job's time is waiting for the database and for others.
+const LANES: usize = 8;
 /// How long a worker sleeps when there is nothing to do and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -86,7 +89,7 @@ impl Worker {
 
 async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let worked = match work_once(&app, &jobs).await {
+        let worked = match work(&app, &jobs, LANES).await {
             Ok(count) => count > 0,
             Err(error) => {
                 tracing::warn!(%error, "the job queue cannot be read");
@@ -105,6 +108,11 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
 
 /// Takes the jobs that are due and does them, one after another; says how many there were.
 pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
+    work(app, jobs, 1).await
+}
+
+/// The same with so many of them side by side.
+async fn work(app: &App, jobs: &Jobs, lanes: usize) -> Result<usize> {
     app.refresh_snapshots().await?;
     let cx = app.system();
     if !jobs.scheduled.swap(true, Ordering::Relaxed) {
@@ -114,20 +122,28 @@ pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     }
     let claimed = cx.write(|tx| queue::claim(tx, BATCH)).await?;
     let count = claimed.len();
-    for job in claimed {
-        let pause = jobs
-            .schedules
-            .iter()
-            .find(|(kind, _)| *kind == job.kind)
-            .map(|(_, pause)| *pause);
-        let result = attempt(&cx, jobs, &job).await;
-        cx.write(move |tx| match &result {
-            Ok(()) => queue::done(tx, &job, pause),
-            Err(reason) => queue::failed(tx, &job, reason, pause),
-        })
-        .await?;
-    }
+    let done: Vec<Result<()>> = stream::iter(claimed)
+        .map(|job| carry_out(&cx, jobs, job))
+        .buffer_unordered(lanes)
+        .collect()
+        .await;
+    done.into_iter().collect::<Result<()>>()?;
     Ok(count)
+}
+
+/// Does one job, and writes how it ended.
+async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<()> {
+    let pause = jobs
+        .schedules
+        .iter()
+        .find(|(kind, _)| *kind == job.kind)
+        .map(|(_, pause)| *pause);
+    let result = attempt(cx, jobs, &job).await;
+    cx.write(move |tx| match &result {
+        Ok(()) => queue::done(tx, &job, pause),
+        Err(reason) => queue::failed(tx, &job, reason, pause),
+    })
+    .await
 }
 
 /// Does one job; a panic is a failure like any other.

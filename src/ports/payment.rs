@@ -124,6 +124,8 @@ pub enum State {
         /// For the provider's own client library.
         client_secret: Option<String>,
     },
+    /// The shopper has done their part, and the provider waits to be asked: authorising goes on with it.
+    Approved,
     /// The provider is at it; news will come.
     Processing,
     /// The money is reserved, or taken already: then a movement says so.

@@ -96,7 +96,8 @@ crate::operations! {
         place_order: PlaceOrder => Placement,
             POST "/carts/{cartId}/place-order", Access::storefront_or(Scope::CartsWrite), [Keyed];
         /// Goes on after the shopper has acted: reads at the provider what became of the payment, and turns the checkout into
-        /// an order where the money is reserved or taken. Never asks for money itself.
+        /// an order where the money is reserved or taken. Asks for money only where the shopper has approved just that at the
+        /// provider.
         process_payment: ProcessPayment => Placement,
             POST "/carts/{cartId}/process-payment", Access::storefront_or(Scope::CartsWrite), [Keyed];
         /// Pays what is still due of an order, with a link's token; the money is taken at once. Asked again, it goes on with

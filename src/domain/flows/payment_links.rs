@@ -444,7 +444,7 @@ fn finish(
                 State::Open { .. } | State::ActionRequired { .. } => {
                     LinkPaymentOutcome::ActionRequired
                 }
-                State::Processing => LinkPaymentOutcome::Processing,
+                State::Approved | State::Processing => LinkPaymentOutcome::Processing,
                 State::Declined { reason } => return Ok(declined(reason)),
                 State::Cancelled => return Ok(declined("cancelled")),
             };

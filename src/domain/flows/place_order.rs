@@ -90,18 +90,26 @@ pub enum Next {
 
 impl Flow for PlaceOrder {
     async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
-        run(cx, self.cart_id, Question::Authorize).await
+        run(cx, self.cart_id, Question::Authorize, None).await
     }
 }
 
 impl Flow for ProcessPayment {
     async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
-        run(cx, self.cart_id, Question::LookUp).await
+        run(cx, self.cart_id, Question::LookUp, None).await
     }
 }
 
-async fn run(cx: &Cx, cart: CartId, question: Question) -> Result<Answer<Placement>> {
-    let begun = cx.settle_or(move |tx| begin(tx, cart, question)).await?;
+/// Places the order of a cart; where a payment is named, only if its checkout is the live one.
+async fn run(
+    cx: &Cx,
+    cart: CartId,
+    question: Question,
+    only: Option<PaymentId>,
+) -> Result<Answer<Placement>> {
+    let begun = cx
+        .settle_or(move |tx| begin(tx, cart, question, only))
+        .await?;
     let (checkout, request) = match begun {
         ControlFlow::Break(answer) => return Ok(answer),
         ControlFlow::Continue(Next::Ask(checkout, request)) => (checkout, request),
@@ -111,13 +119,31 @@ async fn run(cx: &Cx, cart: CartId, question: Question) -> Result<Answer<Placeme
     let provider = providers.get(&checkout.payment.provider, "/payment/provider")?;
     let outcome = match question {
         Question::Authorize => provider.authorize(&request).await,
-        Question::LookUp => provider.look_up(&request).await,
+        Question::LookUp => match provider.look_up(&request).await {
+            Outcome::Known(report) if report.state == State::Approved => {
+                provider.authorize(&request).await
+            }
+            known => known,
+        },
     };
     let payment = checkout.payment_id;
     match cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await {
         Ok(ControlFlow::Break(answer)) => Ok(answer),
         Ok(ControlFlow::Continue(next)) => next.into_answer(),
         Err(error) => Err(release::give_up(cx, payment, error).await),
+    }
+}
+
+/// Goes on with a payment that the shopper has approved and not come back from. What is refused then is over.
+pub async fn go_on(cx: &Cx, cart: CartId, payment: PaymentId) -> Result<()> {
+    match run(cx, cart, Question::Authorize, Some(payment)).await {
+        Err(error)
+            if !matches!(error.code, Code::CheckoutExpired | Code::PaymentDeclined)
+                && !release::gives_up_on(error.code) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -141,10 +167,18 @@ impl Next {
 pub type Step = ControlFlow<Placement, Next>;
 
 /// The first transaction: with a provider that decides here, also the last.
-fn begin(tx: &mut Tx<'_>, cart: CartId, question: Question) -> Result<Step> {
+fn begin(
+    tx: &mut Tx<'_>,
+    cart: CartId,
+    question: Question,
+    only: Option<PaymentId>,
+) -> Result<Step> {
     let Some(checkout) = checkouts::take(tx, cart)? else {
         return placed_before(tx, cart);
     };
+    if only.is_some_and(|payment| payment != checkout.payment_id) {
+        return Err(nothing_to_place());
+    }
     if checkout.is_covered() {
         return place(tx, &checkout, None);
     }
@@ -306,7 +340,7 @@ fn finish(
             };
             known(PlacementOutcome::ActionRequired, payment)
         }
-        State::Processing => {
+        State::Processing | State::Approved => {
             keep_asking(tx, checkout)?;
             known(PlacementOutcome::Processing, payment)
         }

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
-use super::place_order::take_up;
+use super::place_order::{go_on, take_up};
 use super::{ASK_AFTER, move_money, release};
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::{inventory, payments};
 use crate::kernel::ids::{CheckoutId, PaymentId};
 use crate::kernel::{Document, Error, Result};
-use crate::ports::payment::{Outcome, PaymentProviders};
+use crate::ports::payment::{Outcome, PaymentProviders, State};
 
 /// Gives back the stock of checkouts that have run out, each in a transaction of its own.
 pub async fn expire(cx: Cx) -> Result<()> {
@@ -58,10 +58,13 @@ pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
                 return Ok(None);
             };
             let checkout = checkouts::find(tx, payment.checkout_id)?;
-            Ok(checkout.map(|checkout| (checkout.ask(&payment), payment.provider)))
+            Ok(checkout.map(|checkout| {
+                let request = checkout.ask(&payment);
+                (payment.provider, checkout.cart_id, request)
+            }))
         })
         .await?;
-    let Some((request, provider)) = found else {
+    let Some((provider, cart, request)) = found else {
         return Ok(());
     };
     let providers = cx.app.part::<PaymentProviders>()?;
@@ -73,6 +76,9 @@ pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
         return cx
             .write(move |tx| payments::check_later(tx, id, Some(ASK_AFTER)))
             .await;
+    }
+    if matches!(&outcome, Outcome::Known(report) if report.state == State::Approved) {
+        return go_on(cx, cart, id).await;
     }
     match cx
         .write(move |tx| take_up(tx, id, &outcome).map(drop))

@@ -150,7 +150,7 @@ fn authorization(amount: i64, report: &Report) -> Option<News> {
         }
         // What was let go or taken was reserved before, whether anybody told us then or not.
         State::Cancelled if !report.movements.is_empty() => Some(news(Kind::AuthorizationSuccess)),
-        State::Open { .. } | State::Processing | State::Cancelled => None,
+        State::Open { .. } | State::Approved | State::Processing | State::Cancelled => None,
     }
 }
 

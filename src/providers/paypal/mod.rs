@@ -4,7 +4,7 @@
 //! |---|---|
 //! | authorise | an order; the shopper approves it on PayPal's page, then it is authorised or captured |
 //! | authorise with a reference (or, as the token, the order's id) | goes on: once approved, the money is reserved or taken |
-//! | capture, void, refund | of the order's authorisation and captures; then the order is read again and all of it reported |
+//! | capture, void, refund | of the order's authorisation and captures; then the order is read again and all of it reported; the last capture lets go of the rest |
 //! | look up | the order by its id |
 //!
 //! An order alone moves no money, not even an approved one. One whose id was lost together with the answer can never be
@@ -13,7 +13,8 @@
 //! The order carries the payment's id as its `custom_id`, a capture the attempt's as its `invoice_id`, a refund both as its
 //! `custom_id`. A void carries nothing. A lost answer, 409, 429, 5xx and what cannot be read are [`Outcome::Unknown`].
 //!
-//! Not done: cards without PayPal's page, saved accounts, authorising again after the honor period, disputes.
+//! Not done: cards without PayPal's page, saved accounts, authorising again after the honor period, a refund of more than one
+//! capture, disputes.
 
 mod amount;
 mod api;
@@ -124,8 +125,10 @@ impl Paypal {
     async fn resume(&self, request: &Authorize, id: &str) -> Result<Report, Failure> {
         let order = self.order(id).await?;
         is_of(&order, request.payment)?;
-        if order.status != "APPROVED" {
-            return understood(&order);
+        let before = understood(&order)?;
+        // Another amount than what is due is not taken; the report says so.
+        if before.state != State::Approved || before.money != request.amount {
+            return Ok(before);
         }
         let act = match order.intent.as_deref() {
             Some("CAPTURE") => "capture",
@@ -143,7 +146,7 @@ impl Paypal {
             (Some(reason), _) if reason == MISCONFIGURED => Err(Failure::Refused(reason)),
             // The shopper is to go back to PayPal: that is what the order says.
             (Some(reason), _) if reason == "payer_action_required" => Ok(report),
-            (Some(reason), State::ActionRequired { .. }) => {
+            (Some(reason), State::ActionRequired { .. } | State::Approved) => {
                 report.state = State::Declined { reason };
                 Ok(report)
             }
@@ -388,8 +391,9 @@ impl PaymentProvider for Paypal {
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {
         let read = notice::read(raw, self.webhook_id.as_deref());
         Box::pin(async move {
-            let (question, notice) = read?;
-            notice::verify(&self.api, question, notice).await
+            let (question, notice, capture) = read?;
+            notice::verify(&self.api, question).await?;
+            notice::of_capture(&self.api, notice, capture).await
         })
     }
 }

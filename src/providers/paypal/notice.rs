@@ -7,15 +7,16 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::api::{Api, Failure};
 use super::report::payment;
-use super::wire::{Event, Verified};
+use super::wire::{Event, Link, Piece, Verified};
 use crate::kernel::{Code, Error, Result, Timestamp};
 use crate::ports::payment::{Notice, RawNotice};
+use crate::providers::http::escape;
 
 /// How old a webhook may be: PayPal tries for three days.
 const OLDEST: Duration = Duration::from_hours(73);
@@ -38,8 +39,11 @@ fn refuse(code: Code, field_code: &'static str, message: &str) -> Error {
     Error::field(code, "", field_code, message)
 }
 
-/// What to ask PayPal about a webhook, and what it says if it is genuine.
-pub fn read(raw: &RawNotice<'_>, webhook_id: Option<&str>) -> Result<(String, Notice)> {
+/// What to ask PayPal about a webhook, what it says if it is genuine, and the capture that it is a part of.
+pub fn read(
+    raw: &RawNotice<'_>,
+    webhook_id: Option<&str>,
+) -> Result<(String, Notice, Option<String>)> {
     let header = |name: &str| {
         let value = raw.headers.get(name).cloned();
         let value = value.filter(|v| !v.is_empty() && v.len() <= 1000);
@@ -81,17 +85,18 @@ pub fn read(raw: &RawNotice<'_>, webhook_id: Option<&str>) -> Result<(String, No
         webhook_event: serde_json::from_slice(raw.body).map_err(|_| unreadable())?,
     };
     let question = serde_json::to_string(&question).map_err(Error::internal)?;
+    let capture = capture(&event.resource);
     let notice = Notice {
         payment: custom_id(&event.resource).and_then(payment),
         reference: order(&event),
         id: event.id,
         kind: event.kind,
     };
-    Ok((question, notice))
+    Ok((question, notice, capture))
 }
 
 /// Asks PayPal whether a webhook is its own. No answer is 503, so that PayPal sends it again.
-pub async fn verify(api: &Api, question: String, notice: Notice) -> Result<Notice> {
+pub async fn verify(api: &Api, question: String) -> Result<()> {
     let path = "/v1/notifications/verify-webhook-signature";
     let wrong = || {
         refuse(
@@ -101,11 +106,33 @@ pub async fn verify(api: &Api, question: String, notice: Notice) -> Result<Notic
         )
     };
     match api.ask::<Verified>(path, question).await {
-        Ok(answer) if answer.verification_status == "SUCCESS" => Ok(notice),
+        Ok(answer) if answer.verification_status == "SUCCESS" => Ok(()),
         Ok(_) => Err(wrong()),
         Err(Failure::Refused(reason)) if reason != super::api::MISCONFIGURED => Err(wrong()),
         Err(_) => Err(Error::unavailable("PayPal did not verify a webhook")),
     }
+}
+
+/// A refund that was made at PayPal names its capture alone, which knows the payment.
+pub async fn of_capture(api: &Api, notice: Notice, capture: Option<String>) -> Result<Notice> {
+    let named = notice.payment.is_some() || notice.reference.is_some();
+    let Some(capture) = capture.filter(|_| !named) else {
+        return Ok(notice);
+    };
+    let path = format!("/v2/payments/captures/{}", escape(&capture));
+    let payment = match api.get::<Piece>(&path).await {
+        Ok(piece) => piece.custom_id.as_deref().and_then(payment),
+        Err(Failure::Missing) => None,
+        Err(_) => return Err(Error::unavailable("PayPal did not show a capture")),
+    };
+    Ok(Notice { payment, ..notice })
+}
+
+fn capture(resource: &Map<String, Value>) -> Option<String> {
+    let links = Vec::<Link>::deserialize(resource.get("links")?).ok()?;
+    let up = links.iter().find(|link| link.rel == "up")?;
+    let (_, id) = up.href.split_once("/v2/payments/captures/")?;
+    Some(id.to_owned())
 }
 
 fn custom_id(resource: &Map<String, Value>) -> Option<&str> {

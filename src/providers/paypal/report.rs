@@ -63,10 +63,11 @@ fn state(order: &Order, payments: &Payments) -> Option<State> {
         });
     }
     Some(match order.status.as_str() {
-        "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED" | "APPROVED" => State::ActionRequired {
+        "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED" => State::ActionRequired {
             url: page(order),
             client_secret: None,
         },
+        "APPROVED" => State::Approved,
         "VOIDED" => State::Cancelled,
         "COMPLETED" => State::Processing,
         _ => return None,
@@ -113,20 +114,25 @@ fn movements(payments: &Payments, currency: Currency) -> Option<Vec<Movement>> {
         amount,
         data: Document(data),
     };
-    let mut captured = 0_i64;
-    for capture in payments.captures.iter().filter(|c| is_taken(c)) {
+    // What is captured, or will be once PayPal has looked into it.
+    let (mut captured, mut is_over) = (0_i64, false);
+    for capture in &payments.captures {
+        if !is_taken(capture) && capture.status != "PENDING" {
+            continue;
+        }
         let amount = amount(capture.amount.as_ref(), currency)?;
         captured = captured.checked_add(amount)?;
-        out.push(movement(MovementKind::Capture, capture, amount, Map::new()));
+        is_over |= capture.final_capture == Some(true);
+        if is_taken(capture) {
+            out.push(movement(MovementKind::Capture, capture, amount, Map::new()));
+        }
     }
-    for voided in payments
-        .authorizations
-        .iter()
-        .filter(|a| a.status == "VOIDED")
-    {
-        let rest = amount(voided.amount.as_ref(), currency)?.checked_sub(captured)?;
-        if rest > 0 {
-            out.push(movement(MovementKind::Void, voided, rest, Map::new()));
+    // What was voided, or is not to be captured any more, is let go.
+    for piece in &payments.authorizations {
+        let rest = amount(piece.amount.as_ref(), currency)?.checked_sub(captured)?;
+        let let_go = is_over || matches!(piece.status.as_str(), "VOIDED" | "CAPTURED");
+        if let_go && rest > 0 {
+            out.push(movement(MovementKind::Void, piece, rest, Map::new()));
         }
     }
     for refund in &payments.refunds {

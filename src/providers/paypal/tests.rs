@@ -105,7 +105,7 @@ fn authorization(status: &str) -> Value {
 fn capture(id: &str, value: &str, status: &str, ours: bool) -> Value {
     let mut capture = json!({
         "id": id, "status": status, "amount": {"currency_code": "EUR", "value": value}, "custom_id": PAYMENT,
-        "final_capture": true
+        "final_capture": false
     });
     if ours {
         capture["invoice_id"] = ATTEMPT.into();
@@ -192,8 +192,8 @@ fn every_status_has_its_state() {
     why["status_details"] = json!({"reason": "BUYER_COMPLAINT"});
     for (status, payments, state) in [
         ("CREATED", Value::Null, action.clone()),
-        ("PAYER_ACTION_REQUIRED", Value::Null, action.clone()),
-        ("APPROVED", Value::Null, action),
+        ("PAYER_ACTION_REQUIRED", Value::Null, action),
+        ("APPROVED", Value::Null, State::Approved),
         ("VOIDED", Value::Null, State::Cancelled),
         ("COMPLETED", Value::Null, State::Processing),
         ("COMPLETED", auth("CREATED"), until.clone()),
@@ -391,7 +391,7 @@ fn a_look_up_takes_nothing() {
     ]);
     let paypal = paypal(&double);
     let report = known(run(paypal.look_up(&authorize(Some("5O1")))));
-    assert!(matches!(report.state, State::ActionRequired { .. }));
+    assert_eq!(report.state, State::Approved);
     assert_eq!(
         run(paypal.look_up(&authorize(Some("5O1")))),
         refused("not_found")
@@ -489,12 +489,13 @@ fn a_refusal_is_told_apart_from_not_knowing() {
 
 #[test]
 fn a_capture_is_of_the_authorisation() {
-    let done = order(
+    let mut done = order(
         "COMPLETED",
         "AUTHORIZE",
-        json!({"authorizations": [authorization("CAPTURED")],
+        json!({"authorizations": [authorization("PARTIALLY_CAPTURED")],
         "captures": [capture("C1", "12.50", "COMPLETED", true)]}),
     );
+    done["purchase_units"][0]["payments"]["captures"][0]["final_capture"] = true.into();
     let double = double_of([
         say(200, reserved()),
         say(201, "{}"),
@@ -503,7 +504,12 @@ fn a_capture_is_of_the_authorisation() {
     ]);
     let paypal = paypal(&double);
     let report = known(run(paypal.capture(&shift(1_250))));
-    assert_eq!(moved(&report), [(MovementKind::Capture, "C1", 1_250, true)]);
+    // The last capture lets go of the rest.
+    let rest = (MovementKind::Void, "66P", 1_750, false);
+    assert_eq!(
+        moved(&report),
+        [(MovementKind::Capture, "C1", 1_250, true), rest]
+    );
     let asked = &double.asked()[2];
     assert!(asked.starts_with("POST /v2/payments/authorizations/66P/capture "));
     assert!(asked.contains(&format!("paypal-request-id: {PAYMENT}:{ATTEMPT}\r\n")));
@@ -736,6 +742,26 @@ fn the_order_and_the_payment_are_found_in_every_kind_of_event() {
             "{kind}"
         );
     }
+}
+
+#[test]
+fn a_refund_that_names_its_capture_alone_is_found_by_it() {
+    let body = json!({"id": "WH-1", "event_type": "X", "resource_type": "refund",
+        "resource": refund("R1", "C1", "1.00", "COMPLETED", false)});
+    let body = body.to_string();
+    let genuine = || say(200, json!({"verification_status": "SUCCESS"}));
+    for (capture, payment) in [
+        (say(200, capture("C1", "9.00", "REFUNDED", false)), true),
+        (fault(404, "INVALID_RESOURCE_ID"), false),
+    ] {
+        let double = double_of([genuine(), capture]);
+        let read = notice(&paypal(&double), &body, "2026-03-01T09:30:00Z", "").unwrap();
+        assert_eq!(read.payment.is_some(), payment);
+        assert_eq!(double.lines()[2], "GET /v2/payments/captures/C1");
+    }
+    let double = double_of([genuine(), Reply::Hang]);
+    let lost = notice(&paypal(&double), &body, "2026-03-01T09:30:00Z", "");
+    assert_eq!(lost.unwrap_err().code.status(), 503);
 }
 
 #[test]

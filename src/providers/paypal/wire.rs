@@ -62,6 +62,8 @@ pub struct Piece {
     pub custom_id: Option<String>,
     /// Of a capture: the attempt.
     pub invoice_id: Option<String>,
+    /// Of a capture of an authorisation: whether there is to be no other.
+    pub final_capture: Option<bool>,
     /// Until when an authorisation holds.
     pub expiration_time: Option<String>,
     /// Why it is pending or was declined.

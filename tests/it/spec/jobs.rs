@@ -60,6 +60,32 @@ both! {
         assert_eq!(queue(shop), []);
     }
 
+    fn a_worker_does_several_jobs_side_by_side(shop) {
+        for _ in 0..4 {
+            enqueue(shop, "story");
+        }
+        let all_here = Rc::new(tokio::sync::Barrier::new(4));
+        let (done, seen) = (Rc::new(RefCell::new(0)), Rc::new(tokio::sync::Notify::new()));
+        let mut jobs = Jobs::default();
+        let (count, tell) = (done.clone(), seen.clone());
+        jobs.on("story", move |_, _| {
+            let (all_here, count, tell) = (all_here.clone(), count.clone(), tell.clone());
+            async move {
+                all_here.wait().await;
+                *count.borrow_mut() += 1;
+                tell.notify_one();
+                Ok(())
+            }
+        });
+        let app = shop.app().clone();
+        block_on(async move {
+            let worker = mercer::jobs::Worker::start(&app, jobs);
+            tokio::time::timeout(Duration::from_secs(20), seen.notified()).await.expect("they meet");
+            worker.stop().await;
+        });
+        assert_eq!((*done.borrow(), queue(shop)), (4, vec![]));
+    }
+
     fn a_job_that_never_succeeds_is_set_aside_and_the_others_go_on(shop) {
         enqueue(shop, "poison");
         let mut jobs = Jobs::default();

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use diesel::sql_types::BigInt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::gateway::{Event, Fault, Gateway, SECRET_KEY, signature};
-use crate::support::{Answer, Cart, Shop, Store};
+use crate::support::{Answer, Cart, Kind, Shop, Store};
 
 const MUG: i64 = 1_500;
 const TOTAL: i64 = MUG + 490;
@@ -20,61 +20,25 @@ struct World<'a> {
     store: Store<'a>,
 }
 
-/// Tells each story on either database with a Stripe of its own.
-macro_rules! with_stripe {
-    ($( $(#[$meta:meta])* fn $name:ident($world:ident) $story:block )+) => { $(
-        $(#[$meta])*
-        mod $name {
-            use super::*;
-
-            fn story($world: &World<'_>) $story
-
-            #[test]
-            fn sqlite() {
-                tell(&Shop::open(crate::support::Kind::Sqlite).into(), story);
-            }
-
-            #[test]
-            fn postgres() {
-                crate::support::shop::if_postgres(|| {
-                    tell(&Shop::open(crate::support::Kind::Postgres).into(), story);
-                });
-            }
-        }
-    )+ };
-}
-
-/// A shop that has a Stripe.
-struct Paid {
-    shop: Shop,
-    gateway: Gateway,
-}
-
-impl From<Shop> for Paid {
-    fn from(shop: Shop) -> Self {
-        let gateway = Gateway::start();
-        let shop = shop.close().open_with(&[
-            ("stripe_key", SECRET_KEY),
-            ("stripe_url", &gateway.url()),
-            ("stripe_webhook_secrets", &format!("whsec_next,{SIGNED_BY}")),
-            ("provider_seconds", "1"),
-        ]);
-        gateway.set_sleep(Duration::from_millis(1_500));
-        Self { shop, gateway }
-    }
-}
-
-fn tell(paid: &Paid, narrate: fn(&World<'_>)) {
-    let store = Store::open(&paid.shop);
+fn tell(kind: Kind, narrate: fn(&World<'_>)) {
+    let gateway = Gateway::start();
+    gateway.set_sleep(Duration::from_millis(1_500));
+    let shop = Shop::open(kind).close().open_with(&[
+        ("stripe_key", SECRET_KEY),
+        ("stripe_url", &gateway.url()),
+        ("stripe_webhook_secrets", &format!("whsec_next,{SIGNED_BY}")),
+        ("provider_seconds", "1"),
+    ]);
+    let store = Store::open(&shop);
     store.sell(&[("MUG", MUG, 100)]);
     let world = World {
-        shop: &paid.shop,
-        gateway: &paid.gateway,
+        shop: &shop,
+        gateway: &gateway,
         store,
     };
     narrate(&world);
     world.agree();
-    paid.shop.check();
+    shop.check();
 }
 
 impl World<'_> {
@@ -92,16 +56,6 @@ impl World<'_> {
         let placed = cart.place().ok();
         assert_eq!(placed.text("/outcome"), "placed", "{placed}");
         placed
-    }
-
-    /// Lets the time pass after which somebody asks about what nobody knows, and does the jobs.
-    fn reconcile(&self) {
-        self.later(Duration::from_secs(150));
-    }
-
-    fn later(&self, time: Duration) {
-        self.shop.wait(time);
-        self.shop.work();
     }
 
     /// The webhook endpoint.
@@ -131,47 +85,12 @@ impl World<'_> {
         events
     }
 
-    fn move_money(&self, placed: &Answer, what: &str, body: Value) -> Answer {
-        let path = format!("/payments/{}/{what}", placed.text("/order/payments/0/id"));
-        self.shop.staff().once().post(&path, body)
-    }
-
-    fn orders(&self) -> Vec<Value> {
-        let seen = self.shop.staff().get("/orders").ok();
-        seen.at("/items").as_array().unwrap().clone()
-    }
-
-    fn timeline(&self, order: &str) -> Vec<String> {
-        let seen = self
-            .shop
-            .staff()
-            .get(&format!("/orders/{order}/timeline"))
-            .ok();
-        let kind = |e: &Value| e["kind"].as_str().unwrap().to_owned();
-        seen.at("/entries")
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(kind)
-            .collect()
-    }
-
     /// Stripe's books and Mercer's say the same of every payment.
     fn agree(&self) {
         for (intent, books) in self.gateway.money() {
             let id = books.metadata["payment"].as_str().unwrap();
-            let seen = self.shop.staff().get(&format!("/payments/{id}")).ok();
-            let amount = |field: &str| {
-                seen.at(&format!("/payment/{field}/amount"))
-                    .as_i64()
-                    .unwrap()
-            };
             assert_eq!(
-                (
-                    amount("outstanding"),
-                    amount("captured"),
-                    amount("refunded")
-                ),
+                self.shop.books(id),
                 (books.capturable, books.captured, books.refunded),
                 "{intent} ({})",
                 books.status
@@ -185,7 +104,7 @@ fn intent_of(placed: &Answer) -> String {
     placed.text("/order/payments/0/reference").to_owned()
 }
 
-with_stripe! {
+stories! {
     fn a_card_is_authorised_captured_and_refunded(w) {
         let placed = w.order("pm_card_visa");
         assert_eq!(placed.text("/order/paymentStatus"), "authorized");
@@ -195,18 +114,18 @@ with_stripe! {
         let key = format!("{}:authorize", placed.text("/order/payments/0/id"));
         assert_eq!(asked[0].idempotency_key.as_ref(), Some(&key));
 
-        let captured = w.move_money(&placed, "capture", json!({ "amount": 1_000 })).ok();
+        let captured = w.shop.move_money(&placed, "capture", json!({ "amount": 1_000 })).ok();
         assert_eq!(captured.at("/payment/captured/amount"), 1_000);
         assert_eq!(captured.at("/payment/outstanding/amount"), 0, "a card is captured once; the rest is let go");
         assert_eq!(captured.text("/facts/card_last4"), "4242");
-        w.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
-        w.move_money(&placed, "refund", json!({ "amount": 300 })).ok();
-        w.move_money(&placed, "refund", json!({ "amount": 701 })).refused(422, "VALIDATION_FAILED");
-        w.move_money(&placed, "refund", json!({})).ok();
+        w.shop.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
+        w.shop.move_money(&placed, "refund", json!({ "amount": 300 })).ok();
+        w.shop.move_money(&placed, "refund", json!({ "amount": 701 })).refused(422, "VALIDATION_FAILED");
+        w.shop.move_money(&placed, "refund", json!({})).ok();
         let order = placed.text("/order/id");
-        assert_eq!(w.timeline(order), ["placed", "payment_captured", "payment_refunded", "payment_refunded"]);
+        assert_eq!(w.shop.timeline(order), ["placed", "payment_captured", "payment_refunded", "payment_refunded"]);
         w.news();
-        assert_eq!(w.timeline(order).len(), 4, "the webhooks have nothing new");
+        assert_eq!(w.shop.timeline(order).len(), 4, "the webhooks have nothing new");
     }
 
     fn the_client_confirms_with_stripe_and_the_order_follows(w) {
@@ -235,17 +154,17 @@ with_stripe! {
         let placed = process(&cart).ok();
         assert_eq!(placed.text("/outcome"), "placed");
         assert_eq!(process(&cart).ok().text("/order/id"), placed.text("/order/id"));
-        assert_eq!(w.orders().len(), 1);
+        assert_eq!(w.shop.orders().len(), 1);
     }
 
     fn an_order_is_placed_by_the_webhook_where_the_client_never_comes_back(w) {
         let (cart, started) = w.checkout(None);
         w.gateway.confirm_by_client(started.text("/payment/clientSecret"), "pm_card_visa").unwrap();
-        assert_eq!(w.orders().len(), 0);
+        assert_eq!(w.shop.orders().len(), 0);
         w.news();
-        assert_eq!(w.orders().len(), 1);
+        assert_eq!(w.shop.orders().len(), 1);
         assert_eq!(cart.place().ok().text("/outcome"), "placed");
-        assert_eq!(w.orders().len(), 1);
+        assert_eq!(w.shop.orders().len(), 1);
     }
 
     fn a_bank_s_page_stands_in_between(w) {
@@ -273,7 +192,7 @@ with_stripe! {
         let asked = cart.place().ok();
         let intent = asked.text("/clientSecret").split("_secret_").next().unwrap().to_owned();
         assert_eq!(w.store.stock("MUG"), (100, 1, 0));
-        w.later(Duration::from_mins(31));
+        w.shop.later(Duration::from_mins(31));
         w.shop.work();
         assert_eq!(w.store.stock("MUG"), (100, 0, 0));
         assert_eq!(w.gateway.money()[&intent].status, "canceled");
@@ -305,11 +224,11 @@ with_stripe! {
             let asked = cart.place().ok();
             assert_eq!(asked.text("/outcome"), "processing", "{fault:?}");
             w.gateway.hold_search(false);
-            w.reconcile();
+            w.shop.reconcile();
             let placed = cart.place().ok();
             assert_eq!(placed.text("/outcome"), "placed", "{fault:?}");
         }
-        assert_eq!((w.gateway.money().len(), w.orders().len()), (4, 4));
+        assert_eq!((w.gateway.money().len(), w.shop.orders().len()), (4, 4));
     }
 
     fn what_never_arrived_is_found_out_and_asked_again(w) {
@@ -324,24 +243,24 @@ with_stripe! {
         w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutBefore);
         assert_eq!(cart.place().ok().text("/outcome"), "processing");
         // Nobody comes back: the shop asks, and Stripe never heard of it.
-        w.reconcile();
-        w.reconcile();
+        w.shop.reconcile();
+        w.shop.reconcile();
         assert_eq!(w.gateway.money().len(), 3);
-        assert_eq!(w.orders().len(), 3);
+        assert_eq!(w.shop.orders().len(), 3);
     }
 
     fn a_refund_whose_answer_is_lost_moves_money_once(w) {
         for fault in [Fault::TimeoutAfter, Fault::DropAfter, Fault::Error500After, Fault::DropBefore, Fault::RateLimited] {
             let placed = w.order("pm_card_visa");
-            w.move_money(&placed, "capture", json!({})).ok();
+            w.shop.move_money(&placed, "capture", json!({})).ok();
             w.gateway.fault("POST", "/v1/refunds", fault);
-            let asked = w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+            let asked = w.shop.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
             let status = asked.text("/attempts/1/status");
             assert!(["pending", "succeeded"].contains(&status), "{fault:?}: {asked}");
-            let more = w.move_money(&placed, "refund", json!({ "amount": TOTAL - 499 }));
+            let more = w.shop.move_money(&placed, "refund", json!({ "amount": TOTAL - 499 }));
             more.refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
-            w.reconcile();
-            let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+            w.shop.reconcile();
+            let seen = w.shop.payment(&placed);
             assert_eq!(seen.text("/attempts/1/status"), "succeeded", "{fault:?}: {seen}");
             assert_eq!(seen.at("/payment/refunded/amount"), 500, "{fault:?}");
             assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 500);
@@ -352,26 +271,26 @@ with_stripe! {
         for fault in [Fault::TimeoutAfter, Fault::DropAfter, Fault::Error500After, Fault::DropBefore] {
             let placed = w.order("pm_card_visa");
             w.gateway.fault("POST", "/v1/payment_intents", fault);
-            w.move_money(&placed, "capture", json!({})).ok();
-            w.reconcile();
-            let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+            w.shop.move_money(&placed, "capture", json!({})).ok();
+            w.shop.reconcile();
+            let seen = w.shop.payment(&placed);
             assert_eq!(seen.at("/payment/captured/amount"), TOTAL, "{fault:?}: {seen}");
         }
     }
 
     fn a_key_that_stripe_answers_with_its_own_failure_is_given_up_and_a_new_attempt_refunds(w) {
         let placed = w.order("pm_card_visa");
-        w.move_money(&placed, "capture", json!({})).ok();
+        w.shop.move_money(&placed, "capture", json!({})).ok();
         w.gateway.fault("POST", "/v1/refunds", Fault::Error500Before);
         let mug = json!([{ "lineId": placed.at("/order/lines/0/id"), "quantity": 1 }]);
-        w.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
-        w.move_money(&placed, "refund", json!({ "lines": mug })).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
-        w.reconcile();
-        let seen = || w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+        w.shop.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
+        w.shop.move_money(&placed, "refund", json!({ "lines": mug })).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+        w.shop.reconcile();
+        let seen = || w.shop.payment(&placed);
         assert_eq!(seen().text("/attempts/1/status"), "pending", "the same key is answered with the same failure");
-        w.later(Duration::from_mins(31));
+        w.shop.later(Duration::from_mins(31));
         assert_eq!((seen().text("/attempts/1/status"), seen().text("/attempts/1/failure")), ("failed", "provider_error"));
-        w.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
+        w.shop.move_money(&placed, "refund", json!({ "amount": 500, "lines": mug })).ok();
         assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 500);
     }
 
@@ -395,7 +314,7 @@ with_stripe! {
         assert_eq!(deliver(Some(&signed(SIGNED_BY, now - 299)), &body), 200);
         assert_eq!(deliver(Some(&signed("whsec_next", now)), &body), 200, "the secret that replaces it, and the same event");
         w.shop.work();
-        assert_eq!(w.timeline(placed.text("/order/id")), ["placed"]);
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed"]);
     }
 
     fn a_webhook_about_what_is_not_known_is_kept_and_tried_again(w) {
@@ -422,8 +341,8 @@ with_stripe! {
 
     fn webhooks_may_come_twice_late_and_in_any_order(w) {
         let placed = w.order("pm_card_visa");
-        w.move_money(&placed, "capture", json!({})).ok();
-        w.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        w.shop.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
         w.now();
         let mut events = w.gateway.events();
         events.reverse();
@@ -432,7 +351,7 @@ with_stripe! {
             w.shop.work();
         }
         assert_eq!(usize::try_from(w.shop.count("payment_notices")).unwrap(), events.len());
-        assert_eq!(w.timeline(placed.text("/order/id")), ["placed", "payment_captured", "payment_refunded"]);
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "payment_captured", "payment_refunded"]);
     }
 
     fn what_is_done_at_stripe_is_booked(w) {
@@ -443,31 +362,31 @@ with_stripe! {
         w.gateway.refund_at_dashboard(&intent, 400).unwrap();
         w.news();
         let left = TOTAL - 400;
-        w.move_money(&placed, "refund", json!({ "amount": left + 1 })).refused(422, "VALIDATION_FAILED");
-        assert_eq!(w.timeline(order), ["placed", "payment_captured", "payment_refunded"]);
+        w.shop.move_money(&placed, "refund", json!({ "amount": left + 1 })).refused(422, "VALIDATION_FAILED");
+        assert_eq!(w.shop.timeline(order), ["placed", "payment_captured", "payment_refunded"]);
     }
 
     fn reserved_money_whose_time_runs_out_is_told_before_and_after(w) {
         let placed = w.order("pm_card_visa");
         let order = placed.text("/order/id");
-        w.later(Duration::from_hours(24 * 5));
-        assert_eq!(w.timeline(order), ["placed"]);
-        w.later(Duration::from_hours(25));
-        assert_eq!(w.timeline(order), ["placed", "authorization_expiring"]);
+        w.shop.later(Duration::from_hours(24 * 5));
+        assert_eq!(w.shop.timeline(order), ["placed"]);
+        w.shop.later(Duration::from_hours(25));
+        assert_eq!(w.shop.timeline(order), ["placed", "authorization_expiring"]);
         w.gateway.expire_authorization(&intent_of(&placed));
         w.gateway.discard_events();
-        w.later(Duration::from_hours(24));
-        assert_eq!(w.timeline(order), ["placed", "authorization_expiring", "authorization_expired"]);
+        w.shop.later(Duration::from_hours(24));
+        assert_eq!(w.shop.timeline(order), ["placed", "authorization_expiring", "authorization_expired"]);
         let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
         assert_eq!(seen.text("/payment/status"), "cancelled");
-        w.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
+        w.shop.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
     }
 
     fn what_is_captured_in_time_is_not_told_of(w) {
         let placed = w.order("pm_card_visa");
-        w.move_money(&placed, "capture", json!({})).ok();
-        w.later(Duration::from_hours(24 * 8));
-        assert_eq!(w.timeline(placed.text("/order/id")), ["placed", "payment_captured"]);
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        w.shop.later(Duration::from_hours(24 * 8));
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "payment_captured"]);
     }
 
     fn an_order_is_paid_by_link_though_every_answer_is_lost(w) {
@@ -484,7 +403,7 @@ with_stripe! {
         assert_eq!(asked.text("/outcome"), "action_required");
         w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
         assert_eq!(pay(Some("pm_card_visa")).ok().text("/outcome"), "processing");
-        w.reconcile();
+        w.shop.reconcile();
         let seen = w.shop.staff().get(&format!("/orders/{order}")).ok();
         assert_eq!(seen.text("/paymentStatus"), "paid");
         assert_eq!(w.gateway.money().len(), 1);
@@ -504,12 +423,12 @@ with_stripe! {
         let books = w.gateway.money();
         let (captured, refunded) = books.values().fold((0, 0), |(c, r), m| (c + m.captured, r + m.refunded));
         assert_eq!((captured, refunded), (TOTAL, TOTAL));
-        assert_eq!(w.orders()[0]["status"], "cancelled");
+        assert_eq!(w.shop.orders()[0]["status"], "cancelled");
     }
 
     fn a_dispute_is_told_with_its_deadline(w) {
         let placed = w.order("pm_card_visa");
-        w.move_money(&placed, "capture", json!({})).ok();
+        w.shop.move_money(&placed, "capture", json!({})).ok();
         let (order, intent) = (placed.text("/order/id"), intent_of(&placed));
         w.gateway.dispute(&intent, "product_not_received");
         w.news();
@@ -518,13 +437,13 @@ with_stripe! {
         assert_eq!(disputed["kind"], "payment_disputed");
         assert_eq!(disputed["data"]["data"]["reason"], "product_not_received");
         assert!(disputed["data"]["data"]["respond_by"].as_str().unwrap().ends_with('Z'));
-        let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
+        let seen = w.shop.payment(&placed);
         assert_eq!(seen.at("/payment/chargedBack/amount"), TOTAL);
-        w.move_money(&placed, "refund", json!({})).refused(409, "INVALID_STATE");
+        w.shop.move_money(&placed, "refund", json!({})).refused(409, "INVALID_STATE");
         w.gateway.close_dispute(&intent, true);
         w.news();
-        assert_eq!(w.timeline(order).last().unwrap(), "dispute_won");
-        w.move_money(&placed, "refund", json!({ "amount": 100 })).ok();
+        assert_eq!(w.shop.timeline(order).last().unwrap(), "dispute_won");
+        w.shop.move_money(&placed, "refund", json!({ "amount": 100 })).ok();
     }
 
     fn money_for_an_order_that_cannot_be_is_let_go(w) {
@@ -543,22 +462,22 @@ with_stripe! {
         }
         w.news();
         for _ in 0..4 {
-            w.later(Duration::from_mins(5));
+            w.shop.later(Duration::from_mins(5));
         }
         let books = w.gateway.money();
         assert_eq!((books[&intent].capturable, books[&intent].captured - books[&intent].refunded), (0, 0));
-        assert_eq!(w.orders().len(), 1);
+        assert_eq!(w.shop.orders().len(), 1);
     }
 
     fn an_order_that_is_called_off_is_refunded_at_stripe(w) {
         for captured in [false, true] {
             let placed = w.order("pm_card_visa");
             if captured {
-                w.move_money(&placed, "capture", json!({})).ok();
+                w.shop.move_money(&placed, "capture", json!({})).ok();
             }
             let path = format!("/orders/{}/cancel", placed.text("/order/id"));
             w.shop.staff().once().post(&path, json!({})).ok();
-            w.reconcile();
+            w.shop.reconcile();
             let books = w.gateway.money();
             let left = &books[&intent_of(&placed)];
             assert_eq!((left.capturable, left.captured - left.refunded), (0, 0));

@@ -16,7 +16,9 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod double;
 pub mod gateway;
+pub mod paypal;
 pub mod sdl;
 pub mod server;
 pub mod shop;
@@ -45,6 +47,29 @@ macro_rules! both {
             #[test]
             fn postgres() {
                 $crate::support::shop::on_postgres(story);
+            }
+        }
+    )+ };
+}
+
+/// Tells each story on either database in a world of the module's own, which `tell(Kind, story)` makes: `stories! { fn name(w)
+/// { … } }` makes the tests `name::sqlite` and `name::postgres`.
+macro_rules! stories {
+    ($( $(#[$meta:meta])* fn $name:ident($world:ident) $story:block )+) => { $(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            fn story($world: &World<'_>) $story
+
+            #[test]
+            fn sqlite() {
+                tell($crate::support::Kind::Sqlite, story);
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::support::shop::if_postgres(|| tell($crate::support::Kind::Postgres, story));
             }
         }
     )+ };

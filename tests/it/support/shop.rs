@@ -12,7 +12,7 @@ use mercer::kernel::ids::ChannelId;
 use mercer::operation::{Operation, dispatch};
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::database::{Database, Kind, postgres_url, row_counts};
 use super::server::{Server, config};
 
@@ -216,6 +216,61 @@ impl Shop {
             "nothing may be written by what is refused"
         );
         value
+    }
+
+    /// Lets time pass and does the jobs that are due then.
+    pub fn later(&self, time: Duration) {
+        self.wait(time);
+        self.work();
+    }
+
+    /// Lets the time pass after which somebody asks about what nobody knows, and does the jobs.
+    pub fn reconcile(&self) {
+        self.later(Duration::from_secs(150));
+    }
+
+    /// The latest orders.
+    pub fn orders(&self) -> Vec<Value> {
+        let seen = self.staff().get("/orders").ok();
+        seen.at("/items").as_array().unwrap().clone()
+    }
+
+    /// What has happened to an order, by kind.
+    pub fn timeline(&self, order: &str) -> Vec<String> {
+        let seen = self.staff().get(&format!("/orders/{order}/timeline")).ok();
+        let kind = |e: &Value| e["kind"].as_str().unwrap().to_owned();
+        seen.at("/entries")
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(kind)
+            .collect()
+    }
+
+    /// The payment of an order that was just placed.
+    pub fn payment(&self, placed: &Answer) -> Answer {
+        let path = format!("/payments/{}", placed.text("/order/payments/0/id"));
+        self.staff().get(&path).ok()
+    }
+
+    /// Captures, voids or refunds the payment of an order that was just placed.
+    pub fn move_money(&self, placed: &Answer, what: &str, body: Value) -> Answer {
+        let path = format!("/payments/{}/{what}", placed.text("/order/payments/0/id"));
+        self.staff().once().post(&path, body)
+    }
+
+    /// What Mercer's books say of a payment: outstanding, captured, refunded.
+    pub fn books(&self, payment: &str) -> (i64, i64, i64) {
+        let seen = self.staff().get(&format!("/payments/{payment}")).ok();
+        let amount = |field: &str| {
+            let amount = seen.at(&format!("/payment/{field}/amount"));
+            amount.as_i64().unwrap()
+        };
+        (
+            amount("outstanding"),
+            amount("captured"),
+            amount("refunded"),
+        )
     }
 
     /// A category; its id.

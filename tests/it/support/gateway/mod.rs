@@ -23,8 +23,6 @@ mod disputes;
 mod errors;
 mod events;
 mod expand;
-mod faults;
-mod http;
 mod idempotency;
 mod intents;
 mod lists;
@@ -39,18 +37,17 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use super::double::Fault;
 pub use events::{Event, signature};
-pub use faults::Fault;
 pub use records::{Money, Recorded};
 pub use state::API_VERSION;
 
+use super::double::{self, Request, Running, Server};
 use errors::Reply;
 use params::Params;
 use server::Shared;
@@ -61,28 +58,23 @@ pub const SECRET_KEY: &str = "sk_test_double";
 /// A gateway that runs until it is dropped.
 pub struct Gateway {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 impl Gateway {
     /// Starts one on a free port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::new());
         let theirs = Arc::clone(&shared);
-        let thread = thread::spawn(move || server::serve(&theirs, &listener));
-        Self {
-            shared,
-            address,
-            thread: Some(thread),
-        }
+        let answer =
+            move |request: &Request, running: &Running| server::respond(&theirs, request, running);
+        let server = Server::start(answer);
+        Self { shared, server }
     }
 
     /// Where it listens: `http://127.0.0.1:…`, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     // --- how it behaves
@@ -287,22 +279,15 @@ impl Gateway {
 
     /// Sends any body with any `Stripe-Signature`, as a forger would.
     pub fn deliver_raw(url: &str, body: &str, signature: &str) -> u16 {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .build()
-            .new_agent();
-        let sent = agent
-            .post(url)
-            .header("content-type", "application/json; charset=utf-8")
-            .header(
+        let headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            (
                 "user-agent",
                 "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            )
-            .header("stripe-signature", signature)
-            .send(body);
-        sent.map_or(0, |answer| answer.status().as_u16())
+            ),
+            ("stripe-signature", signature),
+        ];
+        double::deliver(url, &headers, body)
     }
 
     /// The gateway's time, in seconds since 1970.
@@ -330,18 +315,6 @@ impl Gateway {
     /// An object by its id, as the gateway has it now.
     pub fn object(&self, id: &str) -> Option<Value> {
         self.shared.state().object(id)
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.shared.stop();
-        // Wakes the thread that waits for connections.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        self.shared.stop();
     }
 }
 

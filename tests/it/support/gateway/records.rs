@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::charges;
-use super::faults::Fault;
 use super::state::State;
+use crate::support::double::Fault;
 
 /// A request that came in.
 #[derive(Clone, Debug)]

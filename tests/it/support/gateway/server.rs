@@ -1,128 +1,34 @@
-//! The server: a thread for each connection, and what happens to a request on its way.
+//! What happens to a request on its way.
 
-use std::io::BufReader;
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
 
 use super::errors::{Error, Reply};
-use super::faults::Fault;
-use super::http::{self, Request};
 use super::idempotency::Begin;
 use super::params::Params;
 use super::records::Recorded;
 use super::routes;
 use super::state::{API_VERSION, State};
+use crate::support::double::{Answer, Fault, Request, Running, lock};
 
 /// What the threads share.
-pub struct Shared {
-    state: Mutex<State>,
-    stopped: Mutex<bool>,
-    stop: Condvar,
-    open: Mutex<Vec<(TcpStream, JoinHandle<()>)>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A test that panicked with the lock leaves nothing half done that the others would mind.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub struct Shared(Mutex<State>);
 
 impl Shared {
-    /// A server that nobody talked to yet.
+    /// A gateway that nobody talked to yet.
     pub fn new() -> Self {
-        Self {
-            state: Mutex::new(State::new()),
-            stopped: Mutex::new(false),
-            stop: Condvar::new(),
-            open: Mutex::new(Vec::new()),
-        }
+        Self(Mutex::new(State::new()))
     }
 
     /// The state, for as long as it is held.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        lock(&self.0)
     }
-
-    /// Sleeps, or until the server stops.
-    fn sleep(&self, duration: Duration) {
-        let stopped = lock(&self.stopped);
-        drop(
-            self.stop
-                .wait_timeout_while(stopped, duration, |stopped| !*stopped),
-        );
-    }
-
-    /// Ends every connection, and waits for its thread.
-    pub fn stop(&self) {
-        *lock(&self.stopped) = true;
-        self.stop.notify_all();
-        let open: Vec<_> = lock(&self.open).drain(..).collect();
-        for (stream, thread) in open {
-            let _ = stream.shutdown(Shutdown::Both);
-            let _ = thread.join();
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        *lock(&self.stopped)
-    }
-}
-
-/// Takes connections until the server stops.
-pub fn serve(shared: &Arc<Shared>, listener: &TcpListener) {
-    for stream in listener.incoming() {
-        if shared.is_stopped() {
-            return;
-        }
-        let Ok(stream) = stream else { continue };
-        let _ = stream.set_nodelay(true);
-        let Ok(handle) = stream.try_clone() else {
-            continue;
-        };
-        let theirs = Arc::clone(shared);
-        let thread = thread::spawn(move || {
-            connection(&theirs, &stream);
-            let _ = stream.shutdown(Shutdown::Both);
-        });
-        let mut open = lock(&shared.open);
-        open.retain(|(_, thread)| !thread.is_finished());
-        open.push((handle, thread));
-    }
-}
-
-fn connection(shared: &Shared, stream: &TcpStream) {
-    let (Ok(reading), Ok(mut writing)) = (stream.try_clone(), stream.try_clone()) else {
-        return;
-    };
-    let mut reader = BufReader::new(reading);
-    while let Ok(Some(request)) = Request::read(&mut reader) {
-        let Some(answer) = respond(shared, &request) else {
-            return;
-        };
-        let headers: Vec<(&str, String)> = answer.headers;
-        if http::answer(&mut writing, answer.status, &headers, &answer.body).is_err() {
-            return;
-        }
-        if request
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
-        {
-            return;
-        }
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
 }
 
 /// Answers a request, or closes the connection without an answer.
-fn respond(shared: &Shared, request: &Request) -> Option<Answer> {
+pub fn respond(shared: &Shared, request: &Request, running: &Running) -> Option<Answer> {
     let key = request.header("idempotency-key").map(str::to_owned);
     let version = request.header("stripe-version").map(str::to_owned);
     let params = read(request);
@@ -147,14 +53,16 @@ fn respond(shared: &Shared, request: &Request) -> Option<Answer> {
     };
     let (reply, kept) = match fault {
         Some(Fault::TimeoutBefore) => {
-            shared.sleep(sleep);
+            running.sleep(sleep);
             return None;
         }
         Some(Fault::DropBefore) => return None,
         Some(Fault::RateLimited) => (Err(Error::rate_limited()), None),
         Some(Fault::LockTimeout) => (Err(Error::locked()), None),
         _ => match admit(request).and(params) {
-            Ok(params) => execute(shared, request, &params, fault, &id, sleep),
+            Ok(params) => execute(shared, request, &params, fault, &id, || {
+                running.sleep(sleep);
+            }),
             Err(error) => (Err(error), None),
         },
     };
@@ -163,7 +71,7 @@ fn respond(shared: &Shared, request: &Request) -> Option<Answer> {
     let mut body = format!("{json:#}\n").into_bytes();
     match fault {
         Some(Fault::DropAfter) => return None,
-        Some(Fault::TimeoutAfter) => shared.sleep(sleep),
+        Some(Fault::TimeoutAfter) => running.sleep(sleep),
         Some(Fault::Garbage) => {
             status = 200;
             body = b"<html><head><title>502 Bad Gateway</title></head></html>".to_vec();
@@ -257,7 +165,7 @@ fn execute(
     params: &Params,
     fault: Option<Fault>,
     id: &str,
-    sleep: Duration,
+    sleep: impl Fn(),
 ) -> (Reply, Kept) {
     let key = request
         .header("idempotency-key")
@@ -272,7 +180,7 @@ fn execute(
     }
     if fault == Some(Fault::Slow) {
         drop(state);
-        shared.sleep(sleep);
+        sleep();
         state = shared.state();
     }
     let reply = if fault == Some(Fault::Error500Before) {

@@ -10,12 +10,12 @@ use super::customers::{Customer, PaymentMethod};
 use super::disputes::Dispute;
 use super::errors::Error;
 use super::events::Event;
-use super::faults::Faults;
 use super::idempotency::Keys;
 use super::intents::Intent;
 use super::records::Recorded;
 use super::refunds::Refund;
 use super::setup::SetupIntent;
+use crate::support::double::Faults;
 
 /// The version of the API that the objects have the shape of.
 pub const API_VERSION: &str = "2025-09-30.clover";

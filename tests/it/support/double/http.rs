@@ -75,12 +75,15 @@ pub fn answer(
 ) -> Result<()> {
     let reason = match status {
         200 => "OK",
+        201 => "Created",
+        204 => "No Content",
         400 => "Bad Request",
         401 => "Unauthorized",
         402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         409 => "Conflict",
+        422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         _ => "Internal Server Error",
     };
