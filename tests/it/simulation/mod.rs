@@ -14,10 +14,49 @@
 mod gateway;
 mod world;
 
-use world::{Template, run};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use mercer::sabotage::Guard;
+use world::{Story, Template, run};
 
 /// How many runs a test makes where nothing is said.
 const SEEDS: u64 = 60;
+
+/// Runs that are on their way at the same time: each waits for its own threads most of the time.
+const LANES: usize = 6;
+
+/// Makes the first so many runs; gives back their faults, and the run with the lowest seed that did not add up.
+fn side_by_side(
+    template: &Template,
+    seeds: u64,
+    without: Option<Guard>,
+) -> (usize, Option<(u64, Story)>) {
+    let (next, faults) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let failed: Mutex<BTreeMap<u64, Story>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                while failed.lock().unwrap().is_empty() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        break;
+                    }
+                    let story = run(template, seed, without);
+                    faults.fetch_add(story.faults, Ordering::Relaxed);
+                    if story.verdict.is_err() {
+                        failed.lock().unwrap().insert(seed, story);
+                    }
+                }
+            });
+        }
+    });
+    (
+        faults.into_inner(),
+        failed.into_inner().unwrap().pop_first(),
+    )
+}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -32,13 +71,10 @@ fn whatever_happens_the_money_and_the_orders_add_up() {
         return story.verdict.unwrap();
     }
     let seeds = number("SEEDS").unwrap_or(SEEDS);
-    let mut faults = 0;
-    for seed in 0..seeds {
-        let story = run(&template, seed, None);
-        faults += story.faults;
-        if let Err(what) = story.verdict {
-            panic!("SEED={seed}: {what}\n{}", story.trace.join("\n"));
-        }
+    let (faults, failed) = side_by_side(&template, seeds, None);
+    if let Some((seed, story)) = failed {
+        let what = story.verdict.unwrap_err();
+        panic!("SEED={seed}: {what}\n{}", story.trace.join("\n"));
     }
     println!("{seeds} seeds, {faults} faults");
 }
@@ -57,11 +93,11 @@ fn a_seed_is_a_run() {
 #[cfg(feature = "sabotage")]
 mod broken {
     use super::*;
-    use mercer::sabotage::Guard;
 
     fn noticed_within_a_hundred_seeds(guard: Guard) {
         let template = Template::make();
-        let caught = (0..100).find(|seed| run(&template, *seed, Some(guard)).verdict.is_err());
+        let caught = side_by_side(&template, 100, Some(guard)).1;
+        let caught = caught.map(|(seed, _)| seed);
         println!("without {guard:?}: noticed at seed {caught:?}");
         assert!(caught.is_some(), "without {guard:?} nothing was noticed");
     }
