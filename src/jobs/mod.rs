@@ -2,19 +2,20 @@
 //!
 //! A job is caused by [`Tx::enqueue`](crate::context::Tx::enqueue) in the transaction it belongs to, or by a schedule. It may
 //! run twice (a worker that is killed leaves its lease to run out), so every job is idempotent. Times are the database
-//! row's and this process's clock; a lease is long against any skew between them.
+//! row's and this process's clock; a lease of two minutes bears some skew between them.
 
 mod queue;
 mod relay;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,9 +25,9 @@ pub use relay::{Relay, relay};
 use crate::context::{App, Cx};
 use crate::kernel::{Document, Result};
 
-/// How many jobs a worker takes at a time.
-const BATCH: i64 = 16;
-/// How many of them it does side by side: most of a job's time is waiting for the database and for others.
+/// How many jobs are taken at a time.
+const BATCH: usize = 16;
+/// How many jobs a worker does side by side: most of a job's time is waiting for the database and for others.
 const LANES: usize = 8;
 /// How long a worker sleeps when there is nothing to do and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -87,32 +88,55 @@ impl Worker {
     }
 }
 
+/// Keeps the lanes filled: whoever is done makes room for the next job, so that a slow one holds up no other.
 async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
-    while !*stopped.borrow() {
-        let worked = match work(&app, &jobs, LANES).await {
-            Ok(count) => count > 0,
-            Err(error) => {
-                tracing::warn!(%error, "the job queue cannot be read");
-                false
+    let cx = app.system();
+    let mut waiting = VecDeque::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let stopping = *stopped.borrow();
+        if !stopping && waiting.is_empty() && running.len() < LANES {
+            match claim(&app, &jobs, BATCH).await {
+                Ok(claimed) => waiting.extend(claimed),
+                Err(error) => tracing::warn!(%error, "the job queue cannot be read"),
             }
-        };
-        if !worked {
-            tokio::select! {
-                () = app.wake.notified() => {}
-                () = tokio::time::sleep(IDLE) => {}
-                _ = stopped.changed() => {}
+        }
+        while running.len() < LANES
+            && let Some(job) = waiting.pop_front()
+        {
+            running.push(carry_out(&cx, &jobs, job));
+        }
+        if stopping && running.is_empty() {
+            return;
+        }
+        // Somebody is done, or calls because there is more.
+        let idle = running.len() < LANES;
+        tokio::select! {
+            Some(done) = running.next() => {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "the end of a job cannot be written");
+                }
             }
+            () = app.wake.notified(), if idle => {}
+            () = tokio::time::sleep(IDLE), if idle => {}
+            _ = stopped.changed(), if !stopping => {}
         }
     }
 }
 
 /// Takes the jobs that are due and does them, one after another; says how many there were.
 pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
-    work(app, jobs, 1).await
+    let cx = app.system();
+    let claimed = claim(app, jobs, BATCH).await?;
+    let count = claimed.len();
+    for job in claimed {
+        carry_out(&cx, jobs, job).await?;
+    }
+    Ok(count)
 }
 
-/// The same with so many of them side by side.
-async fn work(app: &App, jobs: &Jobs, lanes: usize) -> Result<usize> {
+/// Takes at most so many of the jobs that are due.
+async fn claim(app: &App, jobs: &Jobs, most: usize) -> Result<Vec<Job>> {
     app.refresh_snapshots().await?;
     let cx = app.system();
     if !jobs.scheduled.swap(true, Ordering::Relaxed) {
@@ -120,15 +144,7 @@ async fn work(app: &App, jobs: &Jobs, lanes: usize) -> Result<usize> {
         cx.write(move |tx| queue::ensure_schedules(tx, &schedules))
             .await?;
     }
-    let claimed = cx.write(|tx| queue::claim(tx, BATCH)).await?;
-    let count = claimed.len();
-    let done: Vec<Result<()>> = stream::iter(claimed)
-        .map(|job| carry_out(&cx, jobs, job))
-        .buffer_unordered(lanes)
-        .collect()
-        .await;
-    done.into_iter().collect::<Result<()>>()?;
-    Ok(count)
+    cx.write(move |tx| queue::claim(tx, most)).await
 }
 
 /// Does one job, and writes how it ended.

@@ -7,7 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id};
 use crate::kernel::ids::JobId;
-use crate::kernel::{Document, Json, Result, Timestamp};
+use crate::kernel::{Document, Error, Json, Result, Timestamp};
 use crate::params;
 
 /// How often a job is tried before it is set aside.
@@ -29,7 +29,8 @@ pub struct Job {
 }
 
 /// Takes the jobs that are due, and those whose worker has vanished.
-pub fn claim(tx: &mut Tx<'_>, count: i64) -> Result<Vec<Job>> {
+pub fn claim(tx: &mut Tx<'_>, most: usize) -> Result<Vec<Job>> {
+    let count = i64::try_from(most).map_err(Error::internal)?;
     let skip = if tx.conn.is_postgres() {
         "FOR UPDATE SKIP LOCKED"
     } else {
