@@ -488,6 +488,8 @@ diesel::table! {
         created_by -> Text,
         created_at -> Ts,
         finished_at -> Nullable<Ts>,
+        claim -> Nullable<Text>,
+        claim_fingerprint -> Nullable<Binary>,
     }
 }
 

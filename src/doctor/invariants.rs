@@ -140,13 +140,13 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "refunded units have a refund",
-        says: "of each order line: the units refunded are those of its refunds that have not failed",
+        says: "of each order line that is not called off: the units refunded are those of its refunds that have not failed",
         sql: "SELECT 'line ' || id(l.id) || ': ' || l.quantity_refunded || ' refunded, refunds for ' || COALESCE(r.quantity, 0)
               FROM order_lines l LEFT JOIN (
                   SELECT x.line_id, sum(x.quantity) AS quantity FROM payment_attempt_lines x
                   JOIN payment_attempts a ON a.id = x.attempt_id WHERE a.status <> 'failed' GROUP BY x.line_id
               ) r ON r.line_id = l.id
-              WHERE l.quantity_refunded <> COALESCE(r.quantity, 0)",
+              WHERE l.quantity_refunded <> COALESCE(r.quantity, 0) AND l.quantity_cancelled < l.quantity",
     },
     Invariant {
         name: "what is called off goes back",

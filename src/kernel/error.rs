@@ -94,6 +94,8 @@ codes! {
     CurrencyNotSold = 422 "CURRENCY_NOT_SOLD";
     /// The key was used with another request; use a new key for a new request.
     IdempotencyKeyReused = 422 "IDEMPOTENCY_KEY_REUSED";
+    /// The same request is being carried out at this moment.
+    IdempotencyInProgress = 409 "IDEMPOTENCY_IN_PROGRESS";
     /// Too many wrong codes; try again after the time in `Retry-After`.
     TooManyAttempts = 429 "TOO_MANY_ATTEMPTS";
     /// The GraphQL document does not fit the schema.
@@ -202,6 +204,14 @@ impl Error {
                 "The service is busy; try again in a moment.",
             )
         }
+    }
+
+    /// An idempotency key that came with another request before.
+    pub fn key_reused() -> Self {
+        Self::new(
+            Code::IdempotencyKeyReused,
+            "This Idempotency-Key was used with another request.",
+        )
     }
 
     /// The object was changed by somebody else; `current` is its version now.

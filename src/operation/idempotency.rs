@@ -63,6 +63,16 @@ impl Claim {
         })))
     }
 
+    /// Who asks, for what, with which key; the same for no other request.
+    pub fn name(&self) -> String {
+        format!("{}:{}:{}", self.principal, self.operation, self.key)
+    }
+
+    /// The hash of the request.
+    pub fn fingerprint(&self) -> &[u8] {
+        &self.fingerprint
+    }
+
     fn find<T: DeserializeOwned>(&self, tx: &mut Tx<'_>) -> Result<Option<T>> {
         let rows = tx.conn.rows::<(Binary, Text), (Vec<u8>, String)>(
             "SELECT fingerprint, answer FROM idempotency_keys WHERE principal = ? AND operation = ? AND key = ?",
@@ -72,10 +82,7 @@ impl Claim {
             return Ok(None);
         };
         if fingerprint != self.fingerprint {
-            return Err(Error::new(
-                Code::IdempotencyKeyReused,
-                "This Idempotency-Key was used with another request.",
-            ));
+            return Err(Error::key_reused());
         }
         serde_json::from_str(&answer)
             .map(Some)

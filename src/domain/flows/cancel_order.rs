@@ -212,6 +212,7 @@ fn begin(
         last: true,
         reason: Some("order_cancelled".into()),
         lines: Vec::new(),
+        claim: None,
     };
     let now = tx.now;
     move_money::begin(tx, payment, standing, wish, now).map(drop)

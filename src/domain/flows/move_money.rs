@@ -2,15 +2,15 @@
 //! decides in the same transaction, one far away is asked after it, and whoever brings its answer ends the attempt.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{ASK_AFTER, expiring};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
 use crate::domain::orders;
 use crate::domain::payments::{
-    self, Absorbed, AttemptRow, News, PaymentAttemptKind, PaymentAttemptStatus, PaymentDetails,
-    PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
+    self, Absorbed, AttemptRow, Claimed, News, PaymentAttemptKind, PaymentAttemptStatus,
+    PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
 };
 use crate::input;
 use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
@@ -64,6 +64,7 @@ impl Flow for CapturePayment {
                 last: self.last.unwrap_or(false),
                 reason: None,
                 lines: Vec::new(),
+                claim: None,
             })
         };
         shift(cx, self.id, wish).await
@@ -84,6 +85,7 @@ impl Flow for VoidPayment {
                 last: true,
                 reason: self.reason.clone(),
                 lines: Vec::new(),
+                claim: None,
             })
         };
         shift(cx, self.id, wish).await
@@ -96,13 +98,29 @@ pub async fn shift(
     id: PaymentId,
     wish: impl Fn(&mut Tx<'_>) -> Result<Wish> + Send + 'static,
 ) -> Result<Answer<PaymentDetails>> {
+    let claim = cx.claim.as_ref().map(|claim| Claimed {
+        name: claim.name(),
+        fingerprint: claim.fingerprint().to_vec(),
+    });
     let begun = cx
         .settle_or(move |tx| {
-            let wish = wish(tx)?;
-            let (payment, events) = payments::lock(tx, id)?;
-            let after = tx.now.plus(ASK_AFTER);
-            let attempt = begin(tx, &payment, &Standing::of(&events), wish, after)?;
-            let attempt = payments::find_attempt(tx, attempt)?;
+            let before = match &claim {
+                Some(claim) => payments::of_claim(tx, claim)?,
+                None => None,
+            };
+            let attempt = if let Some(made) = before {
+                // The request was made before, and its answer was lost.
+                made
+            } else {
+                let wish = Wish {
+                    claim: claim.clone(),
+                    ..wish(tx)?
+                };
+                let (payment, events) = payments::lock(tx, id)?;
+                let after = tx.now.plus(ASK_AFTER);
+                let attempt = begin(tx, &payment, &Standing::of(&events), wish, after)?;
+                payments::find_attempt(tx, attempt)?
+            };
             if attempt.status == PaymentAttemptStatus::Pending {
                 return Ok(ControlFlow::Continue(attempt.id));
             }
@@ -434,8 +452,11 @@ fn manual_payment(tx: &mut Tx<'_>, order: &orders::OrderRow) -> Result<(PaymentI
 }
 
 /// Asks about attempts of which nobody knows: whether the provider has done it, and if not, for it once more.
-pub async fn reconcile(cx: &Cx) -> Result<()> {
+pub async fn reconcile(cx: &Cx, until: Instant) -> Result<()> {
     for id in cx.read(payments::due_attempts).await? {
+        if Instant::now() > until {
+            break;
+        }
         if let Err(error) = carry_on(cx, id).await {
             tracing::warn!(attempt = %id, %error, "an attempt could not be reconciled");
         }
@@ -450,7 +471,8 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         .get(&provider, "/provider")?
         .look_up(&request)
         .await;
-    if matches!(known, Outcome::Known(_)) && cx.write(move |tx| settled_by(tx, id, &known)).await? {
+    let was_read = matches!(known, Outcome::Known(_));
+    if was_read && cx.write(move |tx| settled_by(tx, id, &known)).await? {
         return Ok(());
     }
     // It was not done, so it is asked for again, with the same key.
@@ -459,7 +481,7 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         end(tx, id, &outcome)?;
         let attempt = payments::find_attempt(tx, id)?;
         let pending = attempt.status == PaymentAttemptStatus::Pending;
-        if pending && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
+        if pending && was_read && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
             // It has not been done, and the provider answers this key with nothing but its own trouble.
             let reason = "provider_error".to_owned();
             return end(tx, id, &Outcome::Refused { reason });

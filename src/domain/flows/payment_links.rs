@@ -16,8 +16,8 @@ use crate::context::{Cx, Tx};
 use crate::domain::identity::keys;
 use crate::domain::orders::{self, OrderRow, OrderStatus};
 use crate::domain::payments::{
-    self, NewPayment, News, Payment, PaymentEvent, PaymentEventKind, PaymentRow, PaymentStatus,
-    Standing,
+    self, NewPayment, News, Payment, PaymentAttemptKind, PaymentEvent, PaymentEventKind,
+    PaymentRow, PaymentStatus, Standing, Wish,
 };
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{OrderId, PaymentId, PaymentLinkId};
@@ -147,6 +147,12 @@ fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<LinkRow> {
     find(tx, "token_hash", keys::token_hash(token).to_vec().into())
 }
 
+/// A link and its order, kept from others until the transaction ends: the link is read again once the order is locked.
+fn lock(tx: &mut Tx<'_>, link: &LinkRow) -> Result<(LinkRow, OrderRow)> {
+    let order = orders::lock(tx, link.order_id, None)?;
+    Ok((find(tx, "id", link.id.into())?, order))
+}
+
 /// What is still to be paid of an order, what people were to send aside; `but` is not counted.
 fn due(tx: &mut Tx<'_>, order: &OrderRow, but: Option<PaymentId>) -> Result<i64> {
     if order.status == OrderStatus::Cancelled {
@@ -253,8 +259,8 @@ impl Mutation for CreatePaymentLink {
 
 impl Mutation for DisablePaymentLink {
     fn run(&self, tx: &mut Tx<'_>) -> Result<PaymentLink> {
-        let mut link = find(tx, "id", self.id.into())?;
-        let order = orders::lock(tx, link.order_id, None)?;
+        let link = find(tx, "id", self.id.into())?;
+        let (mut link, order) = lock(tx, &link)?;
         if link.disabled_at.is_none() {
             link.disabled_at = Some(tx.now);
             tx.conn.execute(
@@ -262,9 +268,9 @@ impl Mutation for DisablePaymentLink {
                 params![link.disabled_at, link.id],
             )?;
             if let Some(payment) = link.payment_id {
-                let (_, events) = payments::lock(tx, payment)?;
+                let (payment, events) = payments::lock(tx, payment)?;
                 if is_open(&Standing::of(&events)) {
-                    release::enqueue(tx, payment);
+                    release::order(tx, &payment)?;
                 }
             }
         }
@@ -309,9 +315,10 @@ type Asked = Result<(PaymentId, String, Authorize)>;
 impl PayPaymentLink {
     fn begin(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<LinkPayment, Asked>> {
         let link = by_token(tx, &self.token)?;
-        let order = orders::lock(tx, link.order_id, None)?;
+        let (link, order) = lock(tx, &link)?;
         let seen = link.seen(tx, &order)?;
         refuse_closed(&seen)?;
+        orders::refuse_held(tx, order.checkout_id)?;
         let payment = self.payment_of(tx, &link, &order, seen.due)?;
         let providers = tx.app().part::<PaymentProviders>()?;
         let provider = providers
@@ -373,7 +380,7 @@ impl PayPaymentLink {
                 return Ok(payment);
             }
             if open {
-                release::enqueue(tx, id);
+                release::order(tx, &payment)?;
             }
         }
         let payment = PaymentRow {
@@ -409,7 +416,7 @@ fn finish(
     outcome: &Outcome,
 ) -> Result<ControlFlow<LinkPayment, Error>> {
     let link = by_token(tx, token)?;
-    let order = orders::lock(tx, link.order_id, None)?;
+    let (link, order) = lock(tx, &link)?;
     let (mut payment, events) = payments::lock(tx, id)?;
     let declined = |reason: &str| {
         let detail = format!("The payment was declined: {reason}.");
@@ -431,11 +438,19 @@ fn finish(
             );
             payments::record(tx, id, &[refused.with("reason", reason)])?;
             payments::check_later(tx, id, None)?;
+            forget(tx, &link, &payment)?;
             return Ok(declined(reason));
         }
         Outcome::Known(report) => {
             let standing = move_money::absorb(tx, &mut payment, &events, report)?.standing;
             settle(tx, &order, &payment, &events, &standing)?;
+            if release::has_begun(&events) {
+                let detail = "The payment was called off meanwhile; what was taken goes back.";
+                return Ok(ControlFlow::Continue(Error::new(
+                    Code::InvalidState,
+                    detail,
+                )));
+            }
             if report.state != State::Processing {
                 payments::check_later(tx, id, None)?;
             }
@@ -446,7 +461,10 @@ fn finish(
                 }
                 State::Approved | State::Processing => LinkPaymentOutcome::Processing,
                 State::Declined { reason } => return Ok(declined(reason)),
-                State::Cancelled => return Ok(declined("cancelled")),
+                State::Cancelled => {
+                    forget(tx, &link, &payment)?;
+                    return Ok(declined("cancelled"));
+                }
             };
             (outcome, Some(standing.into_payment(payment)))
         }
@@ -457,6 +475,28 @@ fn finish(
         client_secret: session.and_then(|p| p.client_secret),
         link: link.seen(tx, &order)?,
     }))
+}
+
+/// A payment that cannot be made any more makes room for another.
+fn forget(tx: &mut Tx<'_>, link: &LinkRow, payment: &PaymentRow) -> Result<()> {
+    release::order(tx, payment)?;
+    tx.conn.execute(
+        "UPDATE payment_links SET payment_id = NULL WHERE id = ? AND payment_id = ?",
+        params![link.id, payment.id],
+    )?;
+    Ok(())
+}
+
+/// Whether a payment that the shopper approved and did not come back from is still wanted: by an open link of an order that is
+/// not paid otherwise.
+pub fn is_wanted(tx: &mut Tx<'_>, payment: PaymentId) -> Result<bool> {
+    let text = format!("SELECT {COLUMNS} FROM payment_links WHERE payment_id = ?");
+    let found = tx.conn.rows::<LinkSql, LinkRow>(&text, params![payment])?;
+    let Some(link) = found.into_iter().next() else {
+        return Ok(false);
+    };
+    let order = orders::row(tx, link.order_id)?;
+    Ok(link.seen(tx, &order)?.status == PaymentLinkStatus::Open)
 }
 
 /// When money comes first for an order that was placed before, what people were to send is awaited no longer. What nothing is
@@ -472,11 +512,26 @@ pub fn settle(
     if has_come(&Standing::of(before)) || !has_come(now) {
         return Ok(());
     }
-    let mut come = now.outstanding + now.kept();
     tx.flush()?;
-    if due(tx, order, Some(payment.id))? == 0 {
+    let due = due(tx, order, Some(payment.id))?;
+    if due == 0 || release::has_begun(before) {
         release::enqueue(tx, payment.id);
         return Ok(());
+    }
+    let mut come = now.outstanding + now.kept();
+    if come > due && now.kept() >= come - due {
+        // Less is due than when the payment was begun.
+        let wish = Wish {
+            kind: PaymentAttemptKind::Refund,
+            amount: Some(come - due),
+            last: false,
+            reason: Some("overpaid".into()),
+            lines: Vec::new(),
+            claim: None,
+        };
+        let at = tx.now;
+        move_money::begin(tx, payment, now, wish, at)?;
+        come = due;
     }
     for id in payments::ids_of(tx, order.checkout_id)? {
         let (promised, events) = payments::lock(tx, id)?;

@@ -136,14 +136,20 @@ async fn run(
 
 /// Goes on with a payment that the shopper has approved and not come back from. What is refused then is over.
 pub async fn go_on(cx: &Cx, cart: CartId, payment: PaymentId) -> Result<()> {
-    match run(cx, cart, Question::Authorize, Some(payment)).await {
-        Err(error)
-            if !matches!(error.code, Code::CheckoutExpired | Code::PaymentDeclined)
-                && !release::gives_up_on(error.code) =>
-        {
-            Err(error)
+    let Err(error) = run(cx, cart, Question::Authorize, Some(payment)).await else {
+        return Ok(());
+    };
+    match error.code {
+        Code::PaymentDeclined => Ok(()),
+        Code::CheckoutExpired => {
+            cx.write(move |tx| payments::check_later(tx, payment, None))
+                .await
         }
-        _ => Ok(()),
+        code if release::gives_up_on(code) => {
+            let told = release::give_up(cx, payment, error).await;
+            if told.code == code { Ok(()) } else { Err(told) }
+        }
+        _ => Err(error),
     }
 }
 
@@ -246,7 +252,10 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             CheckoutStatus::Open | CheckoutStatus::Paying if is_main => {
                 without_report(tx, &checkout, outcome)
             }
-            _ => over(tx, checkout.cart_id),
+            _ => {
+                payments::check_later(tx, payment, None)?;
+                over(tx, checkout.cart_id)
+            }
         };
     };
     let standing = move_money::absorb(tx, &mut row, &events, report)?.standing;
@@ -263,7 +272,8 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
         _ => {
-            payments::check_later(tx, payment, None)?;
+            let again = (report.state == State::Processing).then_some(ASK_AFTER);
+            payments::check_later(tx, payment, again)?;
             if !is_main && checkout.status == CheckoutStatus::Ordered {
                 let order = orders::id_for_checkout(tx, checkout.id)?
                     .ok_or_else(|| Error::not_found("order"))?;
@@ -409,6 +419,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         // It is not the caller's, or another checkout of the cart was faster: then this money is nobody's.
         carts::find(tx, checkout.cart_id)?;
         payments::check_later(tx, checkout.payment_id, None)?;
+        checkouts::set_status(tx, checkout.id, CheckoutStatus::Replaced)?;
         release::enqueue(tx, checkout.payment_id);
         return over(tx, checkout.cart_id);
     };

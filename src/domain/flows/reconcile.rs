@@ -1,15 +1,17 @@
 //! Finishing what was left behind: checkouts that ran out, payments and attempts of which nobody knows, webhooks.
 
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
 
 use super::checkouts::{self, CheckoutStatus};
 use super::place_order::{go_on, take_up};
-use super::{ASK_AFTER, move_money, release};
+use super::{ASK_AFTER, move_money, payment_links, release};
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::{inventory, payments};
 use crate::kernel::ids::{CheckoutId, PaymentId};
 use crate::kernel::{Document, Error, Result};
-use crate::ports::payment::{Outcome, PaymentProviders, State};
+use crate::ports::payment::{Authorize, Outcome, PaymentProviders, State};
 
 /// Gives back the stock of checkouts that have run out, each in a transaction of its own.
 pub async fn expire(cx: Cx) -> Result<()> {
@@ -40,14 +42,21 @@ fn end(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
     inventory::release(tx, checkout.cart_id.uuid())
 }
 
+/// How long one run asks providers: a job has a lease of two minutes, and a call may take twenty seconds.
+const AT_MOST: Duration = Duration::from_mins(1);
+
 /// Asks providers about payments of which nobody knows, and writes what became of them.
 pub async fn reconcile(cx: Cx) -> Result<()> {
+    let until = Instant::now() + AT_MOST;
     for (payment, _) in cx.read(payments::due).await? {
+        if Instant::now() > until {
+            break;
+        }
         if let Err(error) = look_up(&cx, payment).await {
             tracing::warn!(%payment, %error, "a payment could not be reconciled");
         }
     }
-    move_money::reconcile(&cx).await
+    move_money::reconcile(&cx, until).await
 }
 
 /// Reads a payment at its provider, and takes up what that says.
@@ -58,26 +67,31 @@ pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
                 return Ok(None);
             };
             let checkout = checkouts::find(tx, payment.checkout_id)?;
-            Ok(checkout.map(|checkout| {
-                let request = checkout.ask(&payment);
-                (payment.provider, checkout.cart_id, request)
-            }))
+            let Some(checkout) = checkout else {
+                return Ok(None);
+            };
+            let by_link = checkout.payment_id != id && payment_links::is_wanted(tx, id)?;
+            let request = checkout.ask(&payment);
+            Ok(Some((payment.provider, checkout.cart_id, by_link, request)))
         })
         .await?;
-    let Some((provider, cart, request)) = found else {
+    let Some((provider, cart, by_link, request)) = found else {
         return Ok(());
     };
     let providers = cx.app.part::<PaymentProviders>()?;
-    let outcome = providers
-        .get(&provider, "/provider")?
-        .look_up(&request)
-        .await;
+    let provider = providers.get(&provider, "/provider")?;
+    let is_approved = |known: &Outcome| matches!(known, Outcome::Known(report) if report.state == State::Approved);
+    let mut outcome = provider.look_up(&request).await;
+    if is_approved(&outcome) && by_link {
+        let capture = true;
+        outcome = provider.authorize(&Authorize { capture, ..request }).await;
+    }
     if outcome == Outcome::Unknown {
         return cx
             .write(move |tx| payments::check_later(tx, id, Some(ASK_AFTER)))
             .await;
     }
-    if matches!(&outcome, Outcome::Known(report) if report.state == State::Approved) {
+    if is_approved(&outcome) {
         return go_on(cx, cart, id).await;
     }
     match cx
@@ -141,7 +155,7 @@ pub fn receive(
 ) -> Result<()> {
     if payments::receive(tx, provider, notice)? {
         let payload = serde_json::json!({ "provider": provider, "id": notice.id });
-        tx.enqueue(NOTICE, &payload, std::time::Duration::ZERO);
+        tx.enqueue(NOTICE, &payload, Duration::ZERO);
     }
     Ok(())
 }

@@ -116,6 +116,7 @@ impl RefundPayment {
                     amount: share.amount,
                 })
                 .collect(),
+            claim: None,
         })
     }
 }

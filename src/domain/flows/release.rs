@@ -1,6 +1,6 @@
-//! Money that no order is for: authorised after its checkout was over, for the wrong amount, or for stock or a coupon's use
-//! that is gone. It is let go, or sent back where it was taken already. The job that does it is written with the reason, and
-//! tried until it is done; each call carries the same key however often it is made.
+//! Money that no order is for: authorised after its checkout was over, for the wrong amount, for stock or a coupon's use that is
+//! gone, or by a link for what is paid already. It is let go, or sent back where it was taken already. The job that does it is
+//! written with the reason, and tried until it is done; each call carries the same key however often it is made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,14 @@ pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
     }
     let payload = serde_json::json!({ "paymentId": payment });
     tx.enqueue(JOB, &payload, Duration::ZERO);
+}
+
+/// The same, said at once: from now on no order is paid with it.
+pub fn order(tx: &mut Tx<'_>, payment: &PaymentRow) -> Result<()> {
+    let request = News::new(PaymentEventKind::CancelRequest, payment.amount, "release");
+    payments::record(tx, payment.id, &[request])?;
+    enqueue(tx, payment.id);
+    Ok(())
 }
 
 /// Whether an order that is refused so can never be.

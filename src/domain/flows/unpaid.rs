@@ -52,13 +52,17 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
 }
 
 fn call_off(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
-    let order = orders::find(tx, id)?;
+    let order = orders::lock(tx, id, None)?;
     let still_wanted = Channels::get(tx, order.channel_id)?
         .cancel_unpaid_after
         .is_some();
     let checkout = order.checkout_id;
+    for payment in payments::ids_of(tx, checkout)? {
+        payments::lock(tx, payment)?;
+    }
     let payments = payments::of_checkouts(tx, std::iter::once(checkout))?.remove(&checkout);
     if order.status != OrderStatus::Open
+        || order.due_at.is_some()
         || !still_wanted
         || !is_unpaid(&payments.unwrap_or_default())
     {

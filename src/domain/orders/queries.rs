@@ -483,8 +483,10 @@ pub fn cancel_lines(
         shares.iter().map(|s| [s.line_id.into(), s.quantity.into()]),
     );
     tx.conn.execute(
-        "UPDATE order_lines SET quantity_cancelled = order_lines.quantity_cancelled + x.quantity FROM ? AS x
-         WHERE order_lines.id = x.id",
+        "UPDATE order_lines SET quantity_cancelled = order_lines.quantity_cancelled + x.quantity,
+             quantity_refunded = CASE WHEN quantity_refunded > order_lines.quantity - quantity_cancelled - x.quantity
+                 THEN order_lines.quantity - quantity_cancelled - x.quantity ELSE quantity_refunded END
+         FROM ? AS x WHERE order_lines.id = x.id",
         params![batch],
     )?;
     order.cancelled_total += given.amount;
@@ -514,7 +516,8 @@ pub fn refund_lines(
         units.map(|(line, quantity)| [line.into(), quantity.into()]),
     );
     tx.conn.execute(
-        "UPDATE order_lines SET quantity_refunded = order_lines.quantity_refunded + x.quantity FROM ? AS x
+        "UPDATE order_lines SET quantity_refunded = CASE WHEN quantity_refunded + x.quantity < 0 THEN 0
+             ELSE quantity_refunded + x.quantity END FROM ? AS x
          WHERE order_lines.id = x.id",
         params![batch],
     )?;

@@ -30,12 +30,17 @@ pub struct Share {
     pub tax: i64,
 }
 
-/// What is called off: the lines named, or all that is left. The delivery goes with the last of the goods.
+/// What is called off: the lines named, or all that is not called off yet. The delivery goes with the last of the goods. Units
+/// that were refunded go with everything else, and come to nothing any more.
 pub fn to_cancel(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
-    let mut quantities = match named {
-        Some(named) => wanted(lines, named, |line| line.kind == OrderLineKind::Goods)?,
-        None => lines.iter().map(left).collect(),
+    let Some(named) = named else {
+        let all = shares(lines, &lines.iter().map(left).collect::<Vec<_>>())?;
+        return Ok(lines
+            .iter()
+            .filter_map(|line| everything(line, &all))
+            .collect());
     };
+    let mut quantities = wanted(lines, named, |line| line.kind == OrderLineKind::Goods)?;
     let all_goods = lines
         .iter()
         .zip(&quantities)
@@ -46,6 +51,18 @@ pub fn to_cancel(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Re
         }
     }
     shares(lines, &quantities)
+}
+
+/// What is not called off of a line yet, refunded units included.
+fn everything(line: &OrderLineRow, left: &[Share]) -> Option<Share> {
+    let quantity = line.quantity - line.quantity_cancelled;
+    let worth = left.iter().find(|share| share.line_id == line.id);
+    (quantity > 0).then(|| Share {
+        line_id: line.id,
+        quantity,
+        amount: worth.map_or(0, |share| share.amount),
+        tax: worth.map_or(0, |share| share.tax),
+    })
 }
 
 /// Whose money goes back without being called off: the lines named, or all that is left. The delivery is a line like others.
@@ -79,7 +96,7 @@ fn wanted(
                     false,
                     format!("{at}/lineId"),
                     "unknown_line",
-                    "The order has no such line of goods.",
+                    "The order has no such line, or it is no line of goods.",
                 );
             }
         }

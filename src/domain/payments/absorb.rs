@@ -39,11 +39,6 @@ pub fn absorb(
         queries::references(tx, payment.id)?
     };
     let is_new = |n: &News| !known.contains(&(n.kind.as_str().to_owned(), n.reference.clone()));
-    let mut fresh: Vec<News> = news_of(payment.amount, report)
-        .into_iter()
-        .filter(is_new)
-        .collect();
-
     let after = |fresh: &[News]| {
         let more = fresh.iter().map(|n| PaymentEvent {
             kind: n.kind,
@@ -51,6 +46,14 @@ pub fn absorb(
         });
         Standing::of(&events.iter().copied().chain(more).collect::<Vec<_>>())
     };
+    let mut fresh: Vec<News> = Vec::new();
+    for mut news in news_of(payment.amount, report).into_iter().filter(is_new) {
+        if news.kind == Kind::CancelSuccess {
+            // What was called off here is let go in our books already.
+            news.amount = news.amount.min(after(&fresh).outstanding);
+        }
+        fresh.push(news);
+    }
     let mut standing = after(&fresh);
     // What the provider let go, or will not capture any more, is nobody's.
     let over = report.state == State::Cancelled

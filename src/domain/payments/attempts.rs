@@ -30,6 +30,33 @@ pub struct Wish {
     pub reason: Option<String>,
     /// Of a refund: the units whose money goes back.
     pub lines: Vec<AttemptLine>,
+    /// The request it is made for, where that came with an idempotency key.
+    pub claim: Option<Claimed>,
+}
+
+/// What a request with an idempotency key is known by: repeated, it goes on with the attempt that it made.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Who asks, for what, with which key.
+    pub name: String,
+    /// The hash of the request.
+    pub fingerprint: Vec<u8>,
+}
+
+/// The attempt that a request has made before.
+pub fn of_claim(tx: &mut Tx<'_>, claim: &Claimed) -> Result<Option<AttemptRow>> {
+    let made: Option<AttemptRow> = on!(tx.conn, |c| payment_attempts::table
+        .filter(payment_attempts::claim.eq(&claim.name))
+        .select(AttemptRow::as_select())
+        .first(c)
+        .optional())?;
+    if made
+        .as_ref()
+        .is_some_and(|a| a.claim_fingerprint.as_ref() != Some(&claim.fingerprint))
+    {
+        return Err(Error::key_reused());
+    }
+    Ok(made)
 }
 
 /// Units of an order's line that a refund is for.
@@ -83,6 +110,12 @@ pub fn begin(
     wish: Wish,
     check_at: Timestamp,
 ) -> Result<AttemptRow> {
+    if let Some(claim) = &wish.claim
+        && of_claim(tx, claim)?.is_some()
+    {
+        let detail = "The same request is being carried out; repeat it in a moment.";
+        return Err(Error::new(Code::IdempotencyInProgress, detail));
+    }
     let Left { reserved, here, .. } = left(tx, payment.id, standing)?;
     let captured_before = standing.captured > 0 || standing.outstanding > reserved;
     let refused = |detail: String| Err(Error::new(Code::InvalidState, detail));
@@ -138,6 +171,8 @@ pub fn begin(
         created_by: tx.actor().name(),
         created_at: tx.now,
         finished_at: None,
+        claim: wish.claim.as_ref().map(|claim| claim.name.clone()),
+        claim_fingerprint: wish.claim.map(|claim| claim.fingerprint),
     };
     on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
         .values(&attempt)

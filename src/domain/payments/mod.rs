@@ -26,8 +26,8 @@ mod standing;
 
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
-    AttemptLine, Left, Wish, begin, check_at, due as due_attempts, end, find as find_attempt, left,
-    lines_of as lines_of_attempt,
+    AttemptLine, Claimed, Left, Wish, begin, check_at, due as due_attempts, end,
+    find as find_attempt, left, lines_of as lines_of_attempt, of_claim,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,

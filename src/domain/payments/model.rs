@@ -194,6 +194,8 @@ pub struct AttemptRow {
     pub created_by: String,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    pub claim: Option<String>,
+    pub claim_fingerprint: Option<Vec<u8>>,
 }
 
 output! {

@@ -169,6 +169,16 @@ both! {
         }
     }
 
+    fn an_order_on_hold_is_not_paid(shop) {
+        let store = mugs(shop);
+        let sold = sold(&store);
+        let token = sold.link();
+        sold.ask("hold", json!({})).ok();
+        sold.pay(&token, "approve").refused(409, "INVALID_STATE");
+        sold.ask("release", json!({})).ok();
+        sold.pay(&token, "approve").ok();
+    }
+
     fn what_is_wrong_with_a_link_is_said(shop) {
         let store = mugs(shop);
         let sold = sold(&store);

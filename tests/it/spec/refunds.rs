@@ -142,6 +142,15 @@ both! {
         assert_eq!(sold.seen().text("/paymentStatus"), "refunded");
     }
 
+    fn an_order_of_which_units_were_refunded_is_called_off_whole(shop) {
+        let sold = paid(shop, "approve");
+        sold.refund(&json!([sold.mugs(1)])).ok();
+        let gone = sold.cancel(&Value::Null).ok();
+        assert_eq!((gone.text("/status"), gone.text("/paymentStatus")), ("cancelled", "refunded"));
+        assert_eq!(gone.at("/totals/cancelled/amount"), MUGS + PARCEL - 396);
+        shop.check();
+    }
+
     fn what_the_provider_refuses_leaves_the_units_unrefunded(shop) {
         let sold = paid(shop, "no_refund");
         sold.refund(&json!([sold.mugs(2)])).refused(402, "PAYMENT_DECLINED");

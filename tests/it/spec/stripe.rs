@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use diesel::sql_types::BigInt;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::gateway::{Event, Fault, Gateway, SECRET_KEY, signature};
-use crate::support::{Answer, Cart, Kind, Shop, Store};
+use crate::support::gateway::{Event, Fault, Gateway, Money, SECRET_KEY, signature};
+use crate::support::{Answer, Cart, Kind, Shop, Store, concurrently};
 
 const MUG: i64 = 1_500;
 const TOTAL: i64 = MUG + 490;
@@ -42,6 +42,13 @@ fn tell(kind: Kind, narrate: fn(&World<'_>)) {
 }
 
 impl World<'_> {
+    /// What Stripe has taken and sent back in all.
+    fn taken(&self) -> (i64, i64) {
+        let books = self.gateway.money();
+        let sum = |(taken, back), m: &Money| (taken + m.captured, back + m.refunded);
+        books.values().fold((0, 0), sum)
+    }
+
     /// A cart of one mug whose checkout is to be paid with this instrument, or by the client where there is none.
     fn checkout(&self, token: Option<&str>) -> (Cart, Answer) {
         let cart = self.store.cart(&[("MUG", 1)]);
@@ -96,6 +103,45 @@ impl World<'_> {
                 books.status
             );
         }
+    }
+}
+
+/// An order whose money was to come by transfer, and a link to pay it with.
+struct Linked<'a> {
+    w: &'a World<'a>,
+    order: String,
+    link: String,
+    token: String,
+}
+
+impl<'a> Linked<'a> {
+    fn new(w: &'a World<'a>) -> Self {
+        let cart = w.store.cart(&[("MUG", 1)]);
+        cart.pay_by(&json!({ "provider": "manual" })).created();
+        let order = cart.place().ok().text("/order/id").to_owned();
+        let path = format!("/orders/{order}/payment-links");
+        let made = w.shop.staff().once().post(&path, json!({})).created();
+        Self {
+            w,
+            order,
+            link: made.text("/link/id").to_owned(),
+            token: made.text("/token").to_owned(),
+        }
+    }
+
+    fn pay(&self, instrument: Option<&str>) -> Answer {
+        let payment = json!({ "provider": "stripe", "method": "card", "token": instrument });
+        let path = format!("/payment-links/{}/pay", self.token);
+        let client = self.w.store.front.once();
+        client.post(&path, json!({ "payment": payment }))
+    }
+
+    fn payments(&self) -> Vec<String> {
+        let path = format!("/orders/{}", self.order);
+        let seen = self.w.shop.staff().get(&path).ok();
+        let status = |p: &Value| p["status"].as_str().unwrap().to_owned();
+        let payments = seen.at("/payments").as_array().unwrap();
+        payments.iter().map(status).collect()
     }
 }
 
@@ -389,40 +435,94 @@ stories! {
         assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "payment_captured"]);
     }
 
-    fn an_order_is_paid_by_link_though_every_answer_is_lost(w) {
-        let cart = w.store.cart(&[("MUG", 1)]);
-        cart.pay_by(&json!({ "provider": "manual" })).created();
-        let order = cart.place().ok().text("/order/id").to_owned();
-        let made = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
-        let pay = |token: Option<&str>| {
-            let payment = json!({ "provider": "stripe", "method": "card", "token": token });
-            let path = format!("/payment-links/{}/pay", made.text("/token"));
-            w.store.front.once().post(&path, json!({ "payment": payment }))
-        };
-        let asked = pay(None).ok();
-        assert_eq!(asked.text("/outcome"), "action_required");
-        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
-        assert_eq!(pay(Some("pm_card_visa")).ok().text("/outcome"), "processing");
+    fn one_key_refunds_once_however_often_and_however_soon_it_is_sent(w) {
+        let placed = w.order("pm_card_visa");
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        let path = format!("/payments/{}/refund", placed.text("/order/payments/0/id"));
+        let refund = |amount: i64| w.shop.staff().keyed("refund-1").post(&path, json!({ "amount": amount }));
+        w.gateway.fault("POST", "/v1/refunds", Fault::TimeoutAfter);
+        let answers = concurrently(3, |_| refund(300));
+        for answer in &answers {
+            assert!(answer.status == 200 || answer.code() == "IDEMPOTENCY_IN_PROGRESS", "{answer}");
+        }
         w.shop.reconcile();
-        let seen = w.shop.staff().get(&format!("/orders/{order}")).ok();
-        assert_eq!(seen.text("/paymentStatus"), "paid");
+        refund(300).ok();
+        refund(301).refused(422, "IDEMPOTENCY_KEY_REUSED");
+        assert_eq!(w.gateway.money()[&intent_of(&placed)].refunded, 300);
+    }
+
+    fn what_was_called_off_in_parts_is_let_go_once(w) {
+        let cart = w.store.cart(&[("MUG", 3)]);
+        cart.pay_by(&json!({ "provider": "stripe", "method": "card", "token": "pm_card_visa" })).created();
+        let placed = cart.place().ok();
+        let cancel = |body: Value| w.shop.staff().once().post(&format!("/orders/{}/cancel", placed.text("/order/id")), body).ok();
+        cancel(json!({ "lines": [{ "lineId": placed.at("/order/lines/0/id"), "quantity": 1 }] }));
+        cancel(json!({}));
+        w.shop.reconcile();
+        assert_eq!(w.shop.payment(&placed).text("/payment/status"), "cancelled");
+        assert_eq!(w.gateway.money()[&intent_of(&placed)].capturable, 0);
+    }
+
+    fn a_link_that_is_taken_back_takes_no_money_though_its_page_is_still_open(w) {
+        let sold = Linked::new(w);
+        let asked = sold.pay(None).ok();
+        w.shop.staff().post(&format!("/payment-links/{}/disable", sold.link), json!({})).ok();
+        w.gateway.confirm_by_client(asked.text("/clientSecret"), "pm_card_visa").unwrap();
+        w.news();
+        w.shop.reconcile();
+        assert_eq!(w.taken(), (TOTAL, TOTAL));
+        assert_eq!(sold.payments(), ["awaited", "refunded"]);
+    }
+
+    fn more_than_is_due_by_then_goes_back(w) {
+        let sold = Linked::new(w);
+        let asked = sold.pay(None).ok();
+        let body = json!({ "amount": 500, "reference": "transfer-1" });
+        w.shop.staff().once().post(&format!("/orders/{}/payments", sold.order), body).ok();
+        w.gateway.confirm_by_client(asked.text("/clientSecret"), "pm_card_visa").unwrap();
+        w.news();
+        w.shop.reconcile();
+        assert_eq!(w.taken(), (TOTAL, 500));
+        assert_eq!(sold.payments(), ["captured", "captured"]);
+    }
+
+    fn a_link_whose_intent_is_gone_begins_another(w) {
+        let sold = Linked::new(w);
+        sold.pay(None).ok();
+        let intent = w.gateway.money().keys().next().unwrap().clone();
+        w.gateway.cancel_at_dashboard(&intent).unwrap();
+        sold.pay(Some("pm_card_visa")).refused(402, "PAYMENT_DECLINED");
+        assert_eq!(sold.pay(Some("pm_card_visa")).ok().text("/outcome"), "paid");
+        assert_eq!(w.taken(), (TOTAL, 0));
+    }
+
+    fn two_who_pay_by_one_link_at_once_are_charged_once(w) {
+        let sold = Linked::new(w);
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
+        concurrently(3, |_| sold.pay(Some("pm_card_visa")));
+        w.shop.reconcile();
+        assert_eq!(w.taken(), (TOTAL, 0));
         assert_eq!(w.gateway.money().len(), 1);
-        pay(Some("pm_card_visa")).refused(409, "INVALID_STATE");
+    }
+
+    fn an_order_is_paid_by_link_though_every_answer_is_lost(w) {
+        let sold = Linked::new(w);
+        assert_eq!(sold.pay(None).ok().text("/outcome"), "action_required");
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
+        assert_eq!(sold.pay(Some("pm_card_visa")).ok().text("/outcome"), "processing");
+        w.shop.reconcile();
+        assert_eq!(sold.payments(), ["cancelled", "captured"]);
+        assert_eq!(w.gateway.money().len(), 1);
+        sold.pay(Some("pm_card_visa")).refused(409, "INVALID_STATE");
     }
 
     fn money_by_link_for_an_order_that_was_called_off_goes_back(w) {
-        let cart = w.store.cart(&[("MUG", 1)]);
-        cart.pay_by(&json!({ "provider": "manual" })).created();
-        let order = cart.place().ok().text("/order/id").to_owned();
-        let made = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
-        let path = format!("/payment-links/{}/pay", made.text("/token"));
-        let asked = w.store.front.once().post(&path, json!({ "payment": { "provider": "stripe", "method": "card" } })).ok();
-        w.shop.staff().once().post(&format!("/orders/{order}/cancel"), json!({})).ok();
+        let sold = Linked::new(w);
+        let asked = sold.pay(None).ok();
+        w.shop.staff().once().post(&format!("/orders/{}/cancel", sold.order), json!({})).ok();
         w.gateway.confirm_by_client(asked.text("/clientSecret"), "pm_card_visa").unwrap();
         w.news();
-        let books = w.gateway.money();
-        let (captured, refunded) = books.values().fold((0, 0), |(c, r), m| (c + m.captured, r + m.refunded));
-        assert_eq!((captured, refunded), (TOTAL, TOTAL));
+        assert_eq!(w.taken(), (TOTAL, TOTAL));
         assert_eq!(w.shop.orders()[0]["status"], "cancelled");
     }
 
