@@ -254,6 +254,8 @@ output! {
         quantity: i64,
         /// Of these, called off.
         quantity_cancelled: i64,
+        /// Units whose money went back without being called off, or is about to.
+        quantity_refunded: i64,
         /// What one cost, as the channel priced.
         unit_price: Money,
         /// Unit price × quantity.
@@ -307,6 +309,7 @@ impl Order {
                 title: line.title,
                 quantity: line.quantity,
                 quantity_cancelled: line.quantity_cancelled,
+                quantity_refunded: line.quantity_refunded,
                 unit_price: money(line.unit_price),
                 subtotal: money(line.subtotal),
                 discount: money(line.discount),

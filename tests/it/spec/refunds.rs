@@ -125,6 +125,7 @@ both! {
             let back = sold.refund(&json!([sold.mugs(1)])).ok();
             assert_eq!(latest(&back), (share, "succeeded".into(), vec![1]));
         }
+        assert_eq!(sold.seen().at("/lines/0/quantityRefunded"), 3);
         assert_eq!(sold.worth(&Value::Null), (PARCEL, PARCEL));
         sold.refund(&json!([sold.parcel()])).ok();
         assert_eq!(sold.seen().text("/paymentStatus"), "refunded");
