@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::CancelOrder;
+use super::cancel_order::cancel_whole;
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::orders::{self, HoldReason, OrderStatus};
 use crate::domain::risk::{self, RiskAssessment, RiskDecision, RiskLevel};
@@ -54,26 +54,16 @@ fn assess(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
         return Ok(());
     }
     if level == RiskLevel::Cancel {
-        return cancel(tx, id);
+        return cancel_whole(tx, id, "risk");
     }
     let order = orders::lock(tx, id, None)?;
     orders::place_hold(tx, &order, HoldReason::Risk, None)
 }
 
-fn cancel(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
-    let cancel = CancelOrder {
-        id,
-        expected_version: None,
-        lines: None,
-        reason: Some("risk".into()),
-    };
-    cancel.run(tx).map(drop)
-}
-
 impl Mutation for DeclineOrder {
     fn run(&self, tx: &mut Tx<'_>) -> Result<RiskAssessment> {
         risk::decide(tx, self.id, RiskDecision::Declined, self.note.as_deref())?;
-        cancel(tx, self.id)?;
+        cancel_whole(tx, self.id, "risk")?;
         risk::get(tx, self.id)
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::payments::{
 };
 use crate::input;
 use crate::kernel::ids::{OrderEventId, OrderId};
-use crate::kernel::{Checks, Code, Error, Result};
+use crate::kernel::{Code, Error, Result};
 use crate::operation::Mutation;
 use crate::ports::payment::{PaymentProviders, Reach};
 
@@ -32,14 +32,7 @@ input! {
 
 impl Mutation for CancelOrder {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Order> {
-        let mut checks = Checks::new();
-        if let Some(reason) = &self.reason {
-            checks.text("/reason", reason, 500);
-        }
-        if let Some(lines) = &self.lines {
-            checks.count("/lines", lines.len(), 500);
-        }
-        checks.done()?;
+        orders::check_request(self.reason.as_deref(), self.lines.as_deref())?;
         let mut order = orders::lock(tx, self.id, self.expected_version)?;
         if order.status != OrderStatus::Open {
             let detail = format!("The order is {} and cannot be cancelled.", order.status);
@@ -83,6 +76,17 @@ impl Mutation for CancelOrder {
         }));
         orders::get(tx, order.id)
     }
+}
+
+/// Calls off all that is left of an order, without being asked by anybody.
+pub fn cancel_whole(tx: &mut Tx<'_>, id: OrderId, reason: &str) -> Result<()> {
+    let cancel = CancelOrder {
+        id,
+        expected_version: None,
+        lines: None,
+        reason: Some(reason.to_owned()),
+    };
+    cancel.run(tx).map(drop)
 }
 
 /// The last allocated units of a line go first.

@@ -189,20 +189,19 @@ impl CheckoutRow {
 
     /// The payment as it was recorded when the checkout was started.
     pub fn payment_row(&self) -> PaymentRow {
+        let Chosen {
+            provider, method, ..
+        } = &self.payment;
         PaymentRow {
             id: self.payment_id,
-            checkout_id: self.id,
-            provider: self.payment.provider.clone(),
-            method: self.payment.method.clone(),
             token: self.payment.token.clone(),
-            currency: self.currency,
-            amount: self.due().amount,
-            next_check_at: None,
-            created_at: self.created_at,
-            reference: None,
-            session: None,
-            facts: None,
-            expires_at: None,
+            ..PaymentRow::new(
+                self.id,
+                provider.clone(),
+                method.clone(),
+                self.due(),
+                self.created_at,
+            )
         }
     }
 

@@ -15,7 +15,7 @@ use crate::domain::payments::{
 use crate::input;
 use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Code, Error, Result, Timestamp};
+use crate::kernel::{Checks, Code, Error, Money, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation};
 use crate::ports::payment::{
     Authorize, Movement, MovementKind, Outcome, PaymentProviders, Reach, Report, State,
@@ -73,11 +73,7 @@ impl Flow for CapturePayment {
 
 impl Flow for VoidPayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        let mut checks = Checks::new();
-        if let Some(reason) = &self.reason {
-            checks.text("/reason", reason, 500);
-        }
-        checks.done()?;
+        orders::check_request(self.reason.as_deref(), None)?;
         let wish = move |_: &mut Tx<'_>| {
             Ok(Wish {
                 kind: PaymentAttemptKind::Void,
@@ -432,21 +428,12 @@ fn manual_payment(tx: &mut Tx<'_>, order: &orders::OrderRow) -> Result<(PaymentI
             return Ok((id, Standing::of(&events)));
         }
     }
-    let payment = PaymentRow {
-        id: PaymentId::new(),
-        checkout_id: order.checkout_id,
-        provider: "manual".into(),
-        method: "bank_transfer".into(),
-        token: None,
-        currency: order.currency,
+    let due = Money {
         amount: order.grand_total - order.cancelled_total,
-        next_check_at: None,
-        created_at: tx.now,
-        reference: None,
-        session: None,
-        facts: None,
-        expires_at: None,
+        currency: order.currency,
     };
+    let (provider, method) = ("manual".to_owned(), "bank_transfer".to_owned());
+    let payment = PaymentRow::new(order.checkout_id, provider, method, due, tx.now);
     payments::insert(tx, std::slice::from_ref(&payment))?;
     Ok((payment.id, Standing::of(&[])))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
+use super::place_order::declined;
 use super::start_checkout::choose;
 use super::{ASK_AFTER, GetPaymentLink, move_money, release};
 use crate::context::{Cx, Tx};
@@ -136,11 +137,14 @@ struct LinkRow {
 const COLUMNS: &str = "id, order_id, token_hash, payment_id, expires_at, disabled_at, created_at";
 type LinkSql = (Id, Id, Binary, Nullable<Id>, Ts, Nullable<Ts>, Ts);
 
-fn find(tx: &mut Tx<'_>, column: &str, value: Param) -> Result<LinkRow> {
+fn one(tx: &mut Tx<'_>, column: &str, value: Param) -> Result<Option<LinkRow>> {
     let text = format!("SELECT {COLUMNS} FROM payment_links WHERE {column} = ?");
     let found = tx.conn.rows::<LinkSql, LinkRow>(&text, vec![value])?;
-    let link = found.into_iter().next();
-    link.ok_or_else(|| Error::not_found("payment link"))
+    Ok(found.into_iter().next())
+}
+
+fn find(tx: &mut Tx<'_>, column: &str, value: Param) -> Result<LinkRow> {
+    one(tx, column, value)?.ok_or_else(|| Error::not_found("payment link"))
 }
 
 fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<LinkRow> {
@@ -330,12 +334,7 @@ impl PayPaymentLink {
             ..payment.authorize(true)
         };
         payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
-        let asked = News::new(
-            PaymentEventKind::AuthorizationRequest,
-            payment.amount,
-            request.key(),
-        );
-        payments::record(tx, payment.id, &[asked])?;
+        payments::record(tx, payment.id, &[News::asked(&request)])?;
         match provider.reach() {
             Reach::Local(local) => {
                 let outcome = local.decide(&request);
@@ -384,22 +383,16 @@ impl PayPaymentLink {
             }
         }
         let payment = PaymentRow {
-            id: PaymentId::new(),
-            checkout_id: order.checkout_id,
-            provider: chosen.provider,
-            method: chosen.method,
             token: chosen.token,
-            currency: due.currency,
-            amount: due.amount,
-            next_check_at: None,
-            created_at: tx.now,
-            reference: None,
-            session: None,
-            facts: None,
-            expires_at: None,
+            ..PaymentRow::new(
+                order.checkout_id,
+                chosen.provider,
+                chosen.method,
+                due,
+                tx.now,
+            )
         };
         payments::insert(tx, std::slice::from_ref(&payment))?;
-        tx.flush()?;
         tx.conn.execute(
             "UPDATE payment_links SET payment_id = ? WHERE id = ?",
             params![payment.id, link.id],
@@ -418,25 +411,11 @@ fn finish(
     let link = by_token(tx, token)?;
     let (link, order) = lock(tx, &link)?;
     let (mut payment, events) = payments::lock(tx, id)?;
-    let declined = |reason: &str| {
-        let detail = format!("The payment was declined: {reason}.");
-        ControlFlow::Continue(Error::field(
-            Code::PaymentDeclined,
-            "/payment",
-            "declined",
-            detail,
-        ))
-    };
+    let declined = |reason: &str| ControlFlow::Continue(declined(reason));
     let (outcome, session) = match outcome {
         Outcome::Unknown => (LinkPaymentOutcome::Processing, None),
         Outcome::Refused { reason } => {
-            let reference = format!("{id}:{reason}");
-            let refused = News::new(
-                PaymentEventKind::AuthorizationFailure,
-                payment.amount,
-                reference,
-            );
-            payments::record(tx, id, &[refused.with("reason", reason)])?;
+            payments::record(tx, id, &[News::refused(id, payment.amount, reason)])?;
             payments::check_later(tx, id, None)?;
             forget(tx, &link, &payment)?;
             return Ok(declined(reason));
@@ -490,9 +469,7 @@ fn forget(tx: &mut Tx<'_>, link: &LinkRow, payment: &PaymentRow) -> Result<()> {
 /// Whether a payment that the shopper approved and did not come back from is still wanted: by an open link of an order that is
 /// not paid otherwise.
 pub fn is_wanted(tx: &mut Tx<'_>, payment: PaymentId) -> Result<bool> {
-    let text = format!("SELECT {COLUMNS} FROM payment_links WHERE payment_id = ?");
-    let found = tx.conn.rows::<LinkSql, LinkRow>(&text, params![payment])?;
-    let Some(link) = found.into_iter().next() else {
+    let Some(link) = one(tx, "payment_id", payment.into())? else {
         return Ok(false);
     };
     let order = orders::row(tx, link.order_id)?;

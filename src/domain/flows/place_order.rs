@@ -157,17 +157,18 @@ impl Next {
     fn into_answer(self) -> Result<Answer<Placement>> {
         match self {
             Self::Known(placement) => Ok(Answer::fresh(*placement)),
-            Self::Declined(reason) => Err(Error::field(
-                Code::PaymentDeclined,
-                "/payment",
-                "declined",
-                format!("The payment was declined: {reason}."),
-            )),
+            Self::Declined(reason) => Err(declined(&reason)),
             Self::Over => Err(nothing_to_place()),
             // A payment that was taken up asks nobody any more.
             Self::Ask(..) => Err(Error::internal("asked twice")),
         }
     }
+}
+
+/// The provider said no to a payment.
+pub fn declined(reason: &str) -> Error {
+    let detail = format!("The payment was declined: {reason}.");
+    Error::field(Code::PaymentDeclined, "/payment", "declined", detail)
 }
 
 pub type Step = ControlFlow<Placement, Next>;
@@ -204,12 +205,7 @@ fn begin(
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
             let request = checkout.ask(&payment);
             if question == Question::Authorize {
-                let asked = News::new(
-                    PaymentEventKind::AuthorizationRequest,
-                    checkout.due().amount,
-                    request.key(),
-                );
-                payments::record(tx, payment.id, &[asked])?;
+                payments::record(tx, payment.id, &[News::asked(&request)])?;
             } else if events.is_empty() && payment.reference.is_none() {
                 let detail = "The provider has not heard of the payment yet; place the order.";
                 return Err(Error::new(Code::InvalidState, detail));
@@ -376,13 +372,8 @@ fn without_report(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) ->
             client_secret: None,
         }))));
     };
-    let reference = format!("{}:{reason}", checkout.payment_id);
-    let refused = News::new(
-        PaymentEventKind::AuthorizationFailure,
-        checkout.due().amount,
-        reference,
-    );
-    payments::record(tx, checkout.payment_id, &[refused.with("reason", reason)])?;
+    let refused = News::refused(checkout.payment_id, checkout.due().amount, reason);
+    payments::record(tx, checkout.payment_id, &[refused])?;
     reopen(tx, checkout)?;
     Ok(ControlFlow::Continue(Next::Declined(reason.clone())))
 }

@@ -8,7 +8,7 @@ use crate::domain::payments::{
 };
 use crate::kernel::ids::{OrderId, OrderLineId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Code, Error, Money, Result};
+use crate::kernel::{Code, Error, Money, Result};
 use crate::operation::{Answer, Flow, Mutation, Output};
 use crate::ports::payment::PaymentProviders;
 use crate::{input, output};
@@ -78,14 +78,7 @@ impl Output for SuggestedRefund {}
 
 impl Flow for RefundPayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        let mut checks = Checks::new();
-        if let Some(reason) = &self.reason {
-            checks.text("/reason", reason, 500);
-        }
-        if let Some(lines) = &self.lines {
-            checks.count("/lines", lines.len(), 500);
-        }
-        checks.done()?;
+        orders::check_request(self.reason.as_deref(), self.lines.as_deref())?;
         shift(cx, self.id, move |tx| self.wish(tx)).await
     }
 }
@@ -146,9 +139,7 @@ fn refund_units(
 
 impl Mutation for SuggestRefund {
     fn run(&self, tx: &mut Tx<'_>) -> Result<SuggestedRefund> {
-        if let Some(lines) = &self.lines {
-            Checks::new().count("/lines", lines.len(), 500).done()?;
-        }
+        orders::check_request(None, self.lines.as_deref())?;
         let order = orders::find(tx, self.id)?;
         let lines = orders::lines_of(tx, order.id)?;
         let shares = orders::to_refund(&lines, self.lines.as_deref())?;

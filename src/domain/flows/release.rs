@@ -36,10 +36,14 @@ pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
 
 /// The same, said at once: from now on no order is paid with it.
 pub fn order(tx: &mut Tx<'_>, payment: &PaymentRow) -> Result<()> {
-    let request = News::new(PaymentEventKind::CancelRequest, payment.amount, "release");
-    payments::record(tx, payment.id, &[request])?;
+    say(tx, payment)?;
     enqueue(tx, payment.id);
     Ok(())
+}
+
+fn say(tx: &mut Tx<'_>, payment: &PaymentRow) -> Result<()> {
+    let request = News::new(PaymentEventKind::CancelRequest, payment.amount, "release");
+    payments::record(tx, payment.id, &[request])
 }
 
 /// Whether an order that is refused so can never be.
@@ -104,8 +108,7 @@ fn begin(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<(PaymentRow, Vec<Payme
         return Ok(None);
     }
     let (payment, events) = payments::lock(tx, id)?;
-    let request = News::new(PaymentEventKind::CancelRequest, payment.amount, "release");
-    payments::record(tx, id, &[request])?;
+    say(tx, &payment)?;
     Ok(Some((payment, events)))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::CancelOrder;
+use super::cancel_order::cancel_whole;
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::channels::Channels;
 use crate::domain::credits;
@@ -13,7 +13,6 @@ use crate::domain::orders::{self, OrderRow, OrderStatus};
 use crate::domain::payments::{self, Payment};
 use crate::kernel::ids::OrderId;
 use crate::kernel::{Document, Result};
-use crate::operation::Mutation;
 
 /// The job's kind.
 pub const JOB: &str = "orders.unpaid";
@@ -68,11 +67,5 @@ fn call_off(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
     {
         return Ok(());
     }
-    let cancel = CancelOrder {
-        id,
-        expected_version: None,
-        lines: None,
-        reason: Some("unpaid".into()),
-    };
-    cancel.run(tx).map(drop)
+    cancel_whole(tx, id, "unpaid")
 }

@@ -30,6 +30,18 @@ pub struct Share {
     pub tax: i64,
 }
 
+/// Refuses a reason or a list of units that is too long, or an empty one.
+pub fn check_request(reason: Option<&str>, lines: Option<&[OrderLineUnits]>) -> Result<()> {
+    let mut checks = Checks::new();
+    if let Some(reason) = reason {
+        checks.text("/reason", reason, 500);
+    }
+    if let Some(lines) = lines {
+        checks.count("/lines", lines.len(), 500);
+    }
+    checks.done()
+}
+
 /// What is called off: the lines named, or all that is not called off yet. The delivery goes with the last of the goods. Units
 /// that were refunded go with everything else, and come to nothing any more.
 pub fn to_cancel(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
@@ -130,7 +142,7 @@ fn left(line: &OrderLineRow) -> i64 {
     line.quantity - gone(line)
 }
 
-/// Units whose money went back.
+/// Units that were called off or refunded.
 fn gone(line: &OrderLineRow) -> i64 {
     line.quantity_cancelled + line.quantity_refunded
 }

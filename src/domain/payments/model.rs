@@ -139,6 +139,31 @@ pub struct Session {
 }
 
 impl PaymentRow {
+    /// A payment that nothing has happened to.
+    pub fn new(
+        checkout_id: CheckoutId,
+        provider: String,
+        method: String,
+        money: Money,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: PaymentId::new(),
+            checkout_id,
+            provider,
+            method,
+            token: None,
+            currency: money.currency,
+            amount: money.amount,
+            next_check_at: None,
+            created_at: now,
+            reference: None,
+            session: None,
+            facts: None,
+            expires_at: None,
+        }
+    }
+
     /// How much it is.
     pub fn money(&self) -> Money {
         self.of(self.amount)

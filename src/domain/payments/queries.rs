@@ -10,6 +10,7 @@ use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CheckoutId, PaymentEventId, PaymentId};
 use crate::kernel::{Batch, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::ports::payment::Authorize;
 use crate::sabotage::Guard;
 use crate::schema::payments;
 use crate::{on, params};
@@ -109,6 +110,18 @@ impl News {
             reference: reference.into(),
             data: Document::default(),
         }
+    }
+
+    /// The provider is asked to reserve so much, with this key.
+    pub fn asked(request: &Authorize) -> Self {
+        let kind = PaymentEventKind::AuthorizationRequest;
+        Self::new(kind, request.amount.amount, request.key())
+    }
+
+    /// The provider refused to reserve so much. Each reason is news of its own.
+    pub fn refused(payment: PaymentId, amount: i64, reason: &str) -> Self {
+        let kind = PaymentEventKind::AuthorizationFailure;
+        Self::new(kind, amount, format!("{payment}:{reason}")).with("reason", reason)
     }
 
     /// With a fact.
