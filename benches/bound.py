@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""How many orders a second PostgreSQL places when it is sent nothing but the statements of placeOrder.
+"""How many operations a second PostgreSQL does when it is sent nothing but their statements.
 
-Records what a server sends PostgreSQL while it places orders, puts the database back to before them, and has some psql
-send the same statements with the same values, prepared, in as many transactions. The server's role must be a superuser.
+Records what a server sends PostgreSQL while it creates carts, adds lines to them, or places orders; puts the database back
+to before, and has some psql send the same statements with the same values, prepared, in as many transactions. The server's
+role must be a superuser.
 
-usage: bound.py SERVER-BINARY POSTGRES-URL POSTGRES-LOG-FILE [ORDERS [CONNECTIONS]]"""
+usage: bound.py SERVER-BINARY POSTGRES-URL POSTGRES-LOG-FILE createCart|addLine|placeOrder [TIMES [CONNECTIONS]]"""
 import http.client, json, os, re, signal, socket, subprocess, sys, tempfile, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 
-binary, url, log = sys.argv[1:4]
-orders = int(sys.argv[4]) if len(sys.argv) > 4 else 1600
-lanes = int(sys.argv[5]) if len(sys.argv) > 5 else 4
+binary, url, log, job = sys.argv[1:5]
+times = int(sys.argv[5]) if len(sys.argv) > 5 else 1600
+lanes = int(sys.argv[6]) if len(sys.argv) > 6 else 4
+# What a transaction of the job contains, and what it adds a row to.
+mark, table = {'createCart': ('INTO carts', 'carts'), 'addLine': ('INTO cart_lines', 'cart_lines'), 'placeOrder': ('INTO orders', 'orders')}[job]
 folder = tempfile.mkdtemp()
 with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
@@ -49,19 +52,33 @@ for line in demo.stdout:
 pk = keys['MERCER_PK']
 time.sleep(1)
 address = {"name": "A. Shopper", "line1": "Hauptstrasse 1", "postcode": "10115", "city": "Berlin", "country": "DE"}
-skus = [s for (s,) in [r.split('|') for r in sql("SELECT v.sku FROM product_variants v JOIN stock_levels l ON l.variant_id = v.id JOIN listings li ON li.product_id = v.product_id JOIN channels ch ON ch.id = li.channel_id AND ch.handle = 'eu' JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = ch.id GROUP BY v.sku HAVING sum(l.on_hand) > 20 ORDER BY v.sku", 'replay').split()]]
-def start(i):
-    lines = [{'sku': skus[(2 * i) % len(skus)], 'quantity': 1}, {'sku': skus[(2 * i + 1) % len(skus)], 'quantity': 1}]
-    new = call('POST', '/carts', {'lines': lines, 'email': f's{i}@example.com', 'shippingAddress': address}, pk)
-    cart, token = new['cart']['id'], new['token']
-    call('PATCH', f'/carts/{cart}', {'shippingMethodId': new['cart']['shippingOptions'][0]['methodId']}, pk, token)
+variants, after = [], ''
+while len(variants) < 1000:
+    page = call('GET', f'/products?limit=100&inStock=true{after}', None, pk)
+    variants += [v['id'] for p in page['items'] for v in p['variants'] if v['price']]
+    after = '&after=' + page['pageInfo']['endCursor']
+def line(k): return {'variantId': variants[k % len(variants)], 'quantity': 1}
+def create(i, lines, **more):
+    new = call('POST', '/carts', {'lines': lines, **more}, pk)
+    return new['cart']['id'], new['token'], new['cart'].get('shippingOptions')
+def prepare(i):
+    if job == 'createCart': return None
+    if job == 'addLine': return create(i, [line(2 * i)])
+    cart, token, options = create(i, [line(2 * i), line(2 * i + 1)], email=f's{i}@example.com', shippingAddress=address)
+    call('PATCH', f'/carts/{cart}', {'shippingMethodId': options[0]['methodId']}, pk, token)
     call('POST', f'/carts/{cart}/checkout', {'payment': {'provider': 'test', 'token': 'approve'}}, pk, token)
     return cart, token
+def do(i):
+    if job == 'createCart': create(i, [line(i)])
+    elif job == 'addLine': call('POST', f'/carts/{prepared[i][0]}/lines', {'lines': [line(2 * i + 1)]}, pk, prepared[i][1])
+    else: call('POST', f'/carts/{prepared[i][0]}/place-order', {}, pk, prepared[i][1])
 with ThreadPoolExecutor(lanes) as pool:
-    started = list(pool.map(start, range(orders)))
+    prepared = list(pool.map(prepare, range(times)))
 stop(demo)
 sql('ALTER DATABASE replay SET log_statement = \'all\'')
+sql('VACUUM ANALYZE', 'replay')
 sql('CREATE DATABASE replay_base TEMPLATE replay')
+before = int(sql(f'SELECT count(*) FROM {table}', 'replay'))
 offset = os.path.getsize(log)
 sql("ALTER SYSTEM SET log_line_prefix = '%c|'"); sql('SELECT pg_reload_conf()'); time.sleep(1)
 serve = server(['demo', '--keep'])
@@ -69,7 +86,7 @@ for _ in range(100):
     try: call('GET', '/products?limit=1', None, pk); break
     except OSError: time.sleep(0.1); local.__dict__.clear()
 with ThreadPoolExecutor(lanes) as pool:
-    list(pool.map(lambda c: call('POST', f'/carts/{c[0]}/place-order', {}, pk, c[1]), started))
+    list(pool.map(do, range(times)))
 stop(serve)
 sql('ALTER SYSTEM RESET log_line_prefix'); sql('SELECT pg_reload_conf()')
 
@@ -92,7 +109,7 @@ for steps in sessions.values():
         word = statement.strip().upper()
         if word.startswith('BEGIN'): current = []
         elif word.startswith('COMMIT'):
-            if current and any('INSERT INTO orders' in s or 'INTO "orders"' in s for s, _ in current): transactions.append(current)
+            if current and any(f'{mark} (' in s for s, _ in current): transactions.append(current)
             current = None
         elif current is not None: current.append((statement, values))
         elif word.startswith('SET ') and statement not in settings: settings.append(statement)
@@ -123,7 +140,7 @@ for commit in ('on', 'off', 'on', 'off'):
     running = [subprocess.Popen(['psql', f'{base}/replay', '-qAt', '-o', '/dev/null', '-f', f'{folder}/lane{l}.sql'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for l in range(lanes)]
     errors = [p.communicate()[1] for p in running]
     took = time.monotonic() - began
-    placed = int(sql('SELECT count(*) FROM orders', 'replay'))
-    print(f'synchronous_commit={commit}: {placed} orders in {took:.2f} s, {placed / took:.0f}/s', [e[:300] for e in errors if 'ERROR' in e][:2])
+    done = int(sql(f'SELECT count(*) FROM {table}', 'replay')) - before
+    print(f'synchronous_commit={commit}: {done} in {took:.2f} s, {done / took:.0f}/s', [e[:300] for e in errors if 'ERROR' in e][:2])
 for db in ('replay', 'replay_base'):
     sql(f'DROP DATABASE {db}')

@@ -169,6 +169,7 @@ fn measure(options: &Options, server: Option<&str>, products: usize) -> Result<F
     let (server, _) = Server::start(&database, &health)?;
     let mut shop = Shop::fill(server.address, &secret, products)?;
     server.stop()?;
+    database.settle()?;
 
     let list = shop.ask("GET", jobs::LIST_TARGET, &[], "");
     let mut starts = Vec::new();

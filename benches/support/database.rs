@@ -41,6 +41,14 @@ impl Database {
             server: Some((server.to_owned(), name)),
         })
     }
+
+    /// Tells PostgreSQL's planner what is there, as autovacuum would within minutes.
+    pub fn settle(&self) -> Result<()> {
+        if self.server.is_some() {
+            patient(&self.url)?.batch("VACUUM ANALYZE")?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Database {

@@ -8,14 +8,11 @@ use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CartLineId, ChannelId, CouponId, ShippingMethodId, VariantId};
 use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::params;
 use crate::sabotage::Guard;
-use crate::schema::carts;
-use crate::{on, params};
 
 /// A cart as the database has it.
-#[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = carts)]
-#[diesel(treat_none_as_default_value = false)]
+#[derive(Clone, Debug, Queryable)]
 pub struct CartRow {
     /// Its id.
     pub id: CartId,
@@ -156,10 +153,29 @@ pub fn lock_open(tx: &mut Tx<'_>, id: CartId, expected: Option<i64>) -> Result<C
 }
 
 pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
-    on!(tx.conn, |c| diesel::insert_into(carts::table)
-        .values(cart)
-        .execute(c))?;
-    Ok(())
+    tx.later(
+        &format!(
+            "INSERT INTO carts ({CART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ),
+        params![
+            cart.id,
+            cart.channel_id,
+            cart.currency.as_str(),
+            cart.token_hash.clone(),
+            cart.status,
+            cart.source,
+            cart.email.as_deref(),
+            Param::doc_or_null(cart.shipping_address.as_ref()),
+            Param::doc_or_null(cart.billing_address.as_ref()),
+            cart.shipping_method_id,
+            cart.reference.as_deref(),
+            Param::doc(&cart.metadata),
+            cart.version,
+            cart.created_at,
+            cart.updated_at,
+            Param::doc(&cart.coupons)
+        ],
+    )
 }
 
 /// Writes what is not a line.

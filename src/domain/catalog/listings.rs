@@ -265,6 +265,13 @@ impl Order {
             text,
         }
     }
+
+    /// A column in a condition. With a plus it is not looked up by an index of its own: a page comes from the index it is
+    /// sorted by, whose walk ends with the page, where a range of prices would be half of the shop, to be sorted.
+    fn beside(&self, column: &'static str) -> String {
+        let plus = if self.column == column { "" } else { "+" };
+        format!("{plus}{column}")
+    }
 }
 
 struct Statement {
@@ -289,19 +296,18 @@ impl Statement {
         if listed.is_some() && (!documents || attributes) {
             from.push_str(" JOIN products p ON p.id = l.product_id");
         }
-        if documents {
-            from.push_str(" JOIN listing_documents d USING (channel_id, currency, product_id)");
-        }
-        let columns = if documents { DOCUMENT } else { PRODUCT };
         let (price, title) = if listed.is_some() {
             ("l.min_price", "l.sort_title")
         } else {
             ("0", "p.sort_title")
         };
+        let columns = if documents {
+            "l.channel_id, l.currency, l.product_id, l.min_price, l.sort_title".to_owned()
+        } else {
+            format!("{PRODUCT}, CAST({price} AS bigint), {title}")
+        };
         let mut it = Self {
-            text: format!(
-                "SELECT {columns}, CAST({price} AS bigint), {title} FROM {from} WHERE true"
-            ),
+            text: format!("SELECT {columns} FROM {from} WHERE true"),
             params: Vec::new(),
         };
         if let Some((channel, currency)) = listed {
@@ -323,7 +329,7 @@ impl Statement {
             it.and("l.max_price >= ?", params![min]);
         }
         if let Some(max) = wishes.max_price {
-            it.and("l.min_price <= ?", params![max]);
+            it.and(&format!("{} <= ?", by.beside("l.min_price")), params![max]);
         }
         if let Some(in_stock) = wishes.in_stock {
             it.and("l.in_stock = ?", params![in_stock]);
@@ -358,6 +364,15 @@ impl Statement {
         // As a number in the text: PostgreSQL plans for a tenth of the table where it does not know the limit.
         it.text
             .push_str(&format!(" ORDER BY {} LIMIT {}", by.text, page.fetch()));
+        if documents {
+            // Outside the limit, so that no document is read that is not shown.
+            it.text = format!(
+                "SELECT {DOCUMENT}, CAST({price} AS bigint), {title} FROM ({}) AS l JOIN listing_documents d
+                 ON d.channel_id = l.channel_id AND d.currency = l.currency AND d.product_id = l.product_id
+                 ORDER BY {}",
+                it.text, by.text
+            );
+        }
         it
     }
 
