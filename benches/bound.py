@@ -41,7 +41,7 @@ def call(method, path, body, key, token=''):
     return json.loads(text)
 
 for db in ('replay', 'replay_base'):
-    sql(f'DROP DATABASE IF EXISTS {db}')
+    sql(f'DROP DATABASE IF EXISTS {db} WITH (FORCE)')
 sql('CREATE DATABASE replay')
 demo = server(['demo', '--products', '1000'])
 keys = {}
@@ -56,7 +56,7 @@ variants, after = [], ''
 while len(variants) < 1000:
     page = call('GET', f'/products?limit=100&inStock=true{after}', None, pk)
     variants += [v['id'] for p in page['items'] for v in p['variants'] if v['price']]
-    after = '&after=' + page['pageInfo']['endCursor']
+    after = '&after=' + page['page']['nextCursor']
 def line(k): return {'variantId': variants[k % len(variants)], 'quantity': 1}
 def create(i, lines, **more):
     new = call('POST', '/carts', {'lines': lines, **more}, pk)

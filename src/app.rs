@@ -11,7 +11,7 @@ use crate::context::{App, Parts};
 use crate::db::{Address, Conn, Db, migrations};
 use crate::domain::{
     carts, catalog, channels, coupons, credit_terms, credits, flows, identity, inventory, orders,
-    payments, pricing, risk, shipping, tax,
+    payments, pricing, risk, saved_methods, shipping, tax,
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
@@ -39,6 +39,7 @@ pub fn registry<D: Door>() -> Registry<D> {
     coupons::register(&mut registry);
     carts::register(&mut registry);
     payments::register(&mut registry);
+    saved_methods::register(&mut registry);
     credits::register(&mut registry);
     orders::register(&mut registry);
     risk::register(&mut registry);

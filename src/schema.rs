@@ -490,6 +490,7 @@ diesel::table! {
         finished_at -> Nullable<Ts>,
         claim -> Nullable<Text>,
         claim_fingerprint -> Nullable<Binary>,
+        shipment -> Nullable<Text>,
     }
 }
 
@@ -587,6 +588,41 @@ diesel::table! {
         reference -> Nullable<Text>,
         received_at -> Ts,
         processed_at -> Nullable<Ts>,
+        customer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    payment_customers (id) {
+        id -> Id,
+        provider -> Text,
+        email -> Text,
+        reference -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::kernel::column::{Id, Ts};
+
+    saved_payment_methods (id) {
+        id -> Id,
+        customer_id -> Id,
+        email -> Text,
+        reference -> Text,
+        kind -> Text,
+        brand -> Nullable<Text>,
+        last4 -> Nullable<Text>,
+        expiry_month -> Nullable<BigInt>,
+        expiry_year -> Nullable<BigInt>,
+        is_default -> Bool,
+        forgotten_at -> Nullable<Ts>,
+        created_at -> Ts,
     }
 }
 

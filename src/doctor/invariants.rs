@@ -144,9 +144,17 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: "SELECT 'line ' || id(l.id) || ': ' || l.quantity_refunded || ' refunded, refunds for ' || COALESCE(r.quantity, 0)
               FROM order_lines l LEFT JOIN (
                   SELECT x.line_id, sum(x.quantity) AS quantity FROM payment_attempt_lines x
-                  JOIN payment_attempts a ON a.id = x.attempt_id WHERE a.status <> 'failed' GROUP BY x.line_id
-              ) r ON r.line_id = l.id
+                  JOIN payment_attempts a ON a.id = x.attempt_id WHERE a.kind = 'refund' AND a.status <> 'failed'
+                  GROUP BY x.line_id) r ON r.line_id = l.id
               WHERE l.quantity_refunded <> COALESCE(r.quantity, 0) AND l.quantity_cancelled < l.quantity",
+    },
+    Invariant {
+        name: "a unit is captured once",
+        says: "of each order line: its captures that have not failed are for no more units than it has",
+        sql: "SELECT 'line ' || id(l.id) || ': ' || l.quantity || ' units, captured ' || sum(x.quantity)
+              FROM payment_attempt_lines x JOIN payment_attempts a ON a.id = x.attempt_id
+              JOIN order_lines l ON l.id = x.line_id WHERE a.kind = 'capture' AND a.status <> 'failed'
+              GROUP BY l.id, l.quantity HAVING sum(x.quantity) > l.quantity",
     },
     Invariant {
         name: "what is called off goes back",

@@ -15,6 +15,7 @@
 //! | assessment, block | how risky an order is, and whom the shop does not sell to |
 //! | credit terms | what a business customer may owe by invoice, and for how long |
 //! | payment, event | an intent recorded before the provider hears of it, and what became of it |
+//! | saved payment method | what a provider keeps for a shopper, to be charged later |
 //! | credit, entry | a gift card or store credit, and the ledger its balance follows from |
 
 pub mod channels;
@@ -32,6 +33,8 @@ pub mod shipping;
 pub mod catalog;
 
 pub mod coupons;
+
+pub mod saved_methods;
 
 pub mod carts;
 

@@ -44,6 +44,10 @@ id!(/// A gift card or store credit.
     CreditAccountId, "cra");
 id!(/// An entry of a gift card or of store credit.
     CreditEntryId, "cre");
+id!(/// Whom a provider keeps payment methods for.
+    PaymentCustomerId, "pcu");
+id!(/// A payment method that a provider keeps.
+    SavedPaymentMethodId, "spm");
 id!(/// A coupon.
     CouponId, "cpn");
 id!(/// An order.

@@ -12,6 +12,9 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::wallet::Wallet;
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
 use crate::kernel::{Code, Document, Error, Money, Result, Timestamp};
 
@@ -37,6 +40,17 @@ pub struct Authorize {
     pub return_url: Option<String>,
     /// The shopper's e-mail address, for the provider's receipt.
     pub email: Option<String>,
+    /// Whose the token is, where it names a method that the provider keeps.
+    pub keeper: Option<Keeper>,
+}
+
+/// For whom a provider keeps the method that is charged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeper {
+    /// The provider's name for the customer.
+    pub customer: String,
+    /// Whether the shopper is away, so that nobody can act.
+    pub off_session: bool,
 }
 
 impl Authorize {
@@ -230,6 +244,8 @@ pub struct Notice {
     pub payment: Option<PaymentId>,
     /// The provider's name for the payment, where it says it.
     pub reference: Option<String>,
+    /// The provider's name for the customer, where it is about what the provider keeps for one.
+    pub customer: Option<String>,
 }
 
 /// A webhook as it came in.
@@ -288,6 +304,11 @@ pub trait PaymentProvider: Send + Sync {
         here(&self.reach(), |local| {
             local.shift(MovementKind::Refund, request)
         })
+    }
+
+    /// Where it keeps payment methods for shoppers; nothing where it keeps none.
+    fn wallet(&self) -> Option<&dyn Wallet> {
+        None
     }
 
     /// Reads a webhook after checking who sent it; refuses one with a wrong, old or missing signature.

@@ -13,16 +13,21 @@
 //! | `card_…` | authorised; the rest of the token is the card's fingerprint |
 //! | `no_refund` | authorised; refunds are refused, `refund_declined` |
 //!
+//! For every customer it keeps one payment method, a card whose token is `approve`.
+//!
 //! It remembers nothing: the same question has the same answer, before and after a restart. With [`TestPayments::remote`] it
 //! answers as over a network, after a pause.
 
+use std::future::ready;
 use std::time::Duration;
 
 use crate::kernel::Document;
+use crate::kernel::ids::PaymentCustomerId;
 use crate::ports::payment::{
     Abilities, Authorize, Call, Captures, LocalPayments, Move, Movement, MovementKind, Outcome,
     PaymentProvider, Reach, Report, State,
 };
+use crate::ports::wallet::{Asked, KeptMethod, Setup, Wallet};
 
 /// The provider `test`, and `test_remote`.
 pub struct TestPayments {
@@ -151,6 +156,32 @@ impl LocalPayments for TestPayments {
     }
 }
 
+impl Wallet for TestPayments {
+    fn create_customer<'a>(&'a self, customer: PaymentCustomerId, _: &'a str) -> Asked<'a, String> {
+        Box::pin(ready(Ok(format!("test_{customer}"))))
+    }
+
+    fn set_up<'a>(&'a self, _: &'a str) -> Asked<'a, Setup> {
+        Box::pin(ready(Ok(Setup::default())))
+    }
+
+    fn list<'a>(&'a self, _: &'a str) -> Asked<'a, Vec<KeptMethod>> {
+        let card = KeptMethod {
+            reference: "approve".into(),
+            kind: "card".into(),
+            brand: Some("visa".into()),
+            last4: Some("4242".into()),
+            expiry_month: Some(12),
+            expiry_year: Some(2040),
+        };
+        Box::pin(ready(Ok(vec![card])))
+    }
+
+    fn forget<'a>(&'a self, _: &'a str) -> Asked<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
 impl PaymentProvider for TestPayments {
     fn name(&self) -> &'static str {
         if self.pause.is_some() {
@@ -179,6 +210,10 @@ impl PaymentProvider for TestPayments {
         } else {
             Reach::Local(self)
         }
+    }
+
+    fn wallet(&self) -> Option<&dyn Wallet> {
+        Some(self)
     }
 
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {

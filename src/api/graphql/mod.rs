@@ -12,7 +12,7 @@ pub use http::{Door, serve};
 
 use crate::domain::{
     carts, catalog, channels, coupons, credit_terms, credits, flows, identity, inventory, orders,
-    payments, pricing, risk, shipping, tax,
+    payments, pricing, risk, saved_methods, shipping, tax,
 };
 
 /// Everything that can be asked.
@@ -28,6 +28,7 @@ pub struct Query(
     coupons::CouponQueries,
     carts::CartQueries,
     payments::PaymentQueries,
+    saved_methods::SavedMethodQueries,
     credits::CreditQueries,
     orders::OrderQueries,
     risk::RiskQueries,
@@ -47,6 +48,8 @@ pub struct Mutation(
     catalog::CatalogMutations,
     coupons::CouponMutations,
     carts::CartMutations,
+    saved_methods::SavedMethodMutations,
+    saved_methods::SavedMethodFlows,
     credits::CreditMutations,
     credits::CreditFlows,
     carts::CartFlows,

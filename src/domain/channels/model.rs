@@ -37,7 +37,7 @@ choice! {
     CapturePolicy {
         /// With the order.
         Placement = "placement",
-        /// With each shipment.
+        /// With each shipment: whoever ships captures its units.
         Shipment = "shipment",
         /// When somebody says so.
         Manual = "manual",

@@ -211,12 +211,10 @@ fn begin(
     amount: Option<i64>,
 ) -> Result<()> {
     let wish = Wish {
-        kind,
         amount,
         last: true,
         reason: Some("order_cancelled".into()),
-        lines: Vec::new(),
-        claim: None,
+        ..Wish::new(kind)
     };
     let now = tx.now;
     move_money::begin(tx, payment, standing, wish, now).map(drop)

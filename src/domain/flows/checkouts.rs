@@ -11,7 +11,7 @@ use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::{Currency, Error, Json, Money, Param, Result, Timestamp};
 use crate::operation::{Output, Query};
-use crate::ports::payment::Authorize;
+use crate::ports::payment::{Authorize, Keeper};
 use crate::sabotage::Guard;
 use crate::{choice, output, params};
 
@@ -84,6 +84,9 @@ pub struct Chosen {
     /// Where the provider sends the shopper back to.
     #[serde(default)]
     pub return_url: Option<String>,
+    /// Whose the token is, where it names a method that the provider keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<Keeper>,
     /// Whether the money is taken with the order, as its channel wanted when the checkout was started.
     #[serde(default)]
     pub capture: bool,
@@ -214,6 +217,7 @@ impl CheckoutRow {
     pub fn ask(&self, payment: &PaymentRow) -> Authorize {
         Authorize {
             return_url: self.payment.return_url.clone(),
+            keeper: self.payment.keeper.clone(),
             ..payment.authorize(self.payment.capture)
         }
     }

@@ -17,6 +17,7 @@
 
 mod assess_order;
 mod cancel_order;
+mod capture;
 mod checkouts;
 mod expiring;
 mod move_money;
@@ -30,9 +31,10 @@ mod unpaid;
 
 pub use assess_order::{DeclineOrder, JOB as ASSESS, run as assess};
 pub use cancel_order::CancelOrder;
+pub use capture::CapturePayment;
 pub use checkouts::{Checkout, CheckoutStatus};
 pub use expiring::{JOB as EXPIRING, run as expiring};
-pub use move_money::{CapturePayment, RecordManualPayment, VoidPayment};
+pub use move_money::{RecordManualPayment, VoidPayment};
 pub use payment_links::{
     CreatePaymentLink, DisablePaymentLink, LinkPayment, LinkPaymentOutcome, NewPaymentLink,
     PayPaymentLink, PaymentLink, PaymentLinkStatus,
@@ -104,7 +106,7 @@ crate::operations! {
         /// the same payment.
         pay_payment_link: PayPaymentLink => LinkPayment,
             POST "/payment-links/{token}/pay", Access::storefront_or(Scope::PaymentsWrite), [Keyed];
-        /// Takes reserved money: all of it or a part, at most what is reserved.
+        /// Takes reserved money: all of it, a part, or what the units of a shipment come to; at most what is reserved.
         capture_payment: CapturePayment => PaymentDetails,
             POST "/payments/{id}/capture", Access::scope(Scope::PaymentsWrite), [Keyed];
         /// Lets go of all that is reserved and not captured.

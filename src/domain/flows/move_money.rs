@@ -26,15 +26,6 @@ use crate::sabotage::Guard;
 const GIVE_UP_AFTER: Duration = Duration::from_mins(30);
 
 input! {
-    /// Takes reserved money.
-    CapturePayment {
-        /// The payment.
-        id: PaymentId,
-        /// How much, in minor units; all that is reserved when left out.
-        amount: Option<Minor>,
-        /// Whether the rest is to be let go; where the provider captures once, it always is.
-        last: Option<bool>,
-    }
     /// Lets reserved money go.
     VoidPayment {
         /// The payment.
@@ -55,33 +46,14 @@ input! {
     }
 }
 
-impl Flow for CapturePayment {
-    async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        let wish = move |_: &mut Tx<'_>| {
-            Ok(Wish {
-                kind: PaymentAttemptKind::Capture,
-                amount: self.amount.map(|a| a.0),
-                last: self.last.unwrap_or(false),
-                reason: None,
-                lines: Vec::new(),
-                claim: None,
-            })
-        };
-        shift(cx, self.id, wish).await
-    }
-}
-
 impl Flow for VoidPayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
         orders::check_request(self.reason.as_deref(), None)?;
         let wish = move |_: &mut Tx<'_>| {
             Ok(Wish {
-                kind: PaymentAttemptKind::Void,
-                amount: None,
                 last: true,
                 reason: self.reason.clone(),
-                lines: Vec::new(),
-                claim: None,
+                ..Wish::new(PaymentAttemptKind::Void)
             })
         };
         shift(cx, self.id, wish).await

@@ -359,6 +359,11 @@ impl PayPaymentLink {
         order: &OrderRow,
         due: Money,
     ) -> Result<PaymentRow> {
+        if self.payment.saved_payment_method_id.is_some() {
+            const POINTER: &str = "/payment/savedPaymentMethodId";
+            let message = "A link is paid with a token, or by the shopper with the provider.";
+            return Err(Error::invalid(POINTER, "not_here", message));
+        }
         let chosen = choose(tx, &self.payment, true)?.chosen;
         let providers = tx.app().part::<PaymentProviders>()?;
         let abilities = providers
@@ -499,12 +504,9 @@ pub fn settle(
     if come > due && now.kept() >= come - due {
         // Less is due than when the payment was begun.
         let wish = Wish {
-            kind: PaymentAttemptKind::Refund,
             amount: Some(come - due),
-            last: false,
             reason: Some("overpaid".into()),
-            lines: Vec::new(),
-            claim: None,
+            ..Wish::new(PaymentAttemptKind::Refund)
         };
         let at = tx.now;
         move_money::begin(tx, payment, now, wish, at)?;

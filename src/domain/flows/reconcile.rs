@@ -8,8 +8,8 @@ use super::checkouts::{self, CheckoutStatus};
 use super::place_order::{go_on, take_up};
 use super::{ASK_AFTER, move_money, payment_links, release};
 use crate::context::{Cx, Tx, read_data};
-use crate::domain::{inventory, payments};
-use crate::kernel::ids::{CheckoutId, PaymentId};
+use crate::domain::{inventory, payments, saved_methods};
+use crate::kernel::ids::{CheckoutId, PaymentCustomerId, PaymentId};
 use crate::kernel::{Document, Error, Result};
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, State};
 
@@ -118,6 +118,13 @@ struct Notice {
     id: String,
 }
 
+/// What a webhook is about.
+enum About {
+    Payment(PaymentId),
+    /// What the provider keeps for a customer.
+    Customer(PaymentCustomerId),
+}
+
 /// The job that follows a webhook: reads the object it is about at its provider. A payment that is not known (yet) fails the
 /// job, which is tried again and set aside in the end.
 pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
@@ -130,19 +137,27 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
             let payment = match (&notice.payment, &notice.reference) {
                 (Some(payment), _) => payments::find(tx, *payment)?.map(|(row, _)| row.id),
                 (None, Some(reference)) => payments::by_reference(tx, &notice.provider, reference)?,
-                (None, None) => return Ok(Some((notice, None))),
+                (None, None) => {
+                    let about = match &notice.customer {
+                        Some(name) => saved_methods::customer_named(tx, &notice.provider, name)?,
+                        None => None,
+                    };
+                    return Ok(Some((notice, about.map(About::Customer))));
+                }
             };
             match payment {
-                Some(payment) => Ok(Some((notice, Some(payment)))),
+                Some(payment) => Ok(Some((notice, Some(About::Payment(payment))))),
                 None => Err(Error::not_found("payment that the webhook is about")),
             }
         })
         .await?;
-    let Some((notice, payment)) = found else {
+    let Some((notice, about)) = found else {
         return Ok(());
     };
-    if let Some(payment) = payment {
-        look_up(&cx, payment).await?;
+    match about {
+        Some(About::Payment(payment)) => look_up(&cx, payment).await?,
+        Some(About::Customer(customer)) => saved_methods::read_anew(&cx, customer).await?,
+        None => {}
     }
     cx.write(move |tx| payments::processed(tx, &notice)).await
 }

@@ -2,7 +2,7 @@
 
 use super::move_money::shift;
 use crate::context::{Cx, Tx};
-use crate::domain::orders::{self, OrderLineUnits, OrderRow, Share};
+use crate::domain::orders::{self, OrderLineRow, OrderLineUnits, OrderRow, Share};
 use crate::domain::payments::{
     self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
 };
@@ -97,19 +97,10 @@ impl RefundPayment {
             return Err(Error::invalid("/amount", "out_of_range", message));
         }
         Ok(Wish {
-            kind: PaymentAttemptKind::Refund,
             amount: amount.or(self.lines.as_ref().map(|_| worth)),
-            last: false,
             reason: self.reason.clone(),
-            lines: shares
-                .iter()
-                .map(|share| AttemptLine {
-                    line_id: share.line_id,
-                    quantity: share.quantity,
-                    amount: share.amount,
-                })
-                .collect(),
-            claim: None,
+            lines: shares.iter().map(AttemptLine::from).collect(),
+            ..Wish::new(PaymentAttemptKind::Refund)
         })
     }
 }
@@ -120,6 +111,17 @@ fn refund_units(
     payment: PaymentId,
     units: &[OrderLineUnits],
 ) -> Result<Vec<Share>> {
+    let (_, lines) = order_paid_by(tx, payment)?;
+    let shares = orders::to_refund(&lines, Some(units))?;
+    orders::refund_lines(
+        tx,
+        shares.iter().map(|share| (share.line_id, share.quantity)),
+    )?;
+    Ok(shares)
+}
+
+/// The order that a payment is for, kept from others until the transaction ends, and its lines.
+pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(OrderRow, Vec<OrderLineRow>)> {
     let checkout = payments::checkout_of(tx, payment)?;
     let order = orders::id_for_checkout(tx, checkout)?.ok_or_else(|| {
         Error::new(
@@ -127,14 +129,9 @@ fn refund_units(
             "The payment is for no order, which has no lines.",
         )
     })?;
-    orders::lock(tx, order, None)?;
-    let lines = orders::lines_of(tx, order)?;
-    let shares = orders::to_refund(&lines, Some(units))?;
-    orders::refund_lines(
-        tx,
-        shares.iter().map(|share| (share.line_id, share.quantity)),
-    )?;
-    Ok(shares)
+    let order = orders::lock(tx, order, None)?;
+    let lines = orders::lines_of(tx, order.id)?;
+    Ok((order, lines))
 }
 
 impl Mutation for SuggestRefund {

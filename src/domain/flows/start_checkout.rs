@@ -13,8 +13,9 @@ use crate::domain::credit_terms;
 use crate::domain::credits::{self, GUESSES, Share};
 use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
+use crate::domain::saved_methods;
 use crate::input;
-use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
+use crate::kernel::ids::{CartId, CheckoutId, PaymentId, SavedPaymentMethodId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
 use crate::operation::guesses::Guesses;
@@ -110,11 +111,14 @@ impl StartCheckout {
         }
         let channel = Channels::get(tx, cart.channel_id)?;
         let chosen = match &self.payment {
-            Some(payment) => Some(choose(
-                tx,
-                payment,
-                channel.capture == CapturePolicy::Placement,
-            )?),
+            Some(payment) => {
+                let capture = channel.capture == CapturePolicy::Placement;
+                let mut way = choose(tx, payment, capture)?;
+                if let Some(id) = payment.saved_payment_method_id {
+                    way.charge(tx, id, payment, &cart)?;
+                }
+                Some(way)
+            }
             None => None,
         };
         let lines = carts::lines_of(tx, cart.id)?;
@@ -213,6 +217,27 @@ pub struct Way {
 }
 
 impl Way {
+    /// Charges a method that the provider keeps for the cart's e-mail address.
+    fn charge(
+        &mut self,
+        tx: &mut Tx<'_>,
+        id: SavedPaymentMethodId,
+        wanted: &NewPayment,
+        cart: &CartRow,
+    ) -> Result<()> {
+        if wanted.token.is_some() {
+            let message = "Name a token or a saved payment method, not both.";
+            return Err(Error::invalid("/payment/token", "both_kinds", message));
+        }
+        let email = cart.email.as_deref().unwrap_or_default();
+        let away = wanted.off_session.unwrap_or(false);
+        let (token, keeper) = saved_methods::charge(tx, id, &self.chosen.provider, email, away)?;
+        self.chosen.token = Some(token);
+        self.chosen.keeper = Some(keeper);
+        self.opens = false;
+        Ok(())
+    }
+
     /// What was chosen for the rest, or nothing but credit.
     fn of(
         quote: &Quote,
@@ -229,6 +254,7 @@ impl Way {
                     method: first.kind.as_str().to_owned(),
                     token: None,
                     return_url: None,
+                    keeper: None,
                     capture: true,
                     on_terms: false,
                     credits,
@@ -298,12 +324,19 @@ pub fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
             "invalid_url",
             "An https address of at most 2000 bytes.",
         )
+        .that(
+            wanted.off_session.is_none() || wanted.saved_payment_method_id.is_some(),
+            "/payment/offSession",
+            "without_saved_method",
+            "Only a saved payment method is charged while the shopper is away.",
+        )
         .done()?;
     let chosen = Chosen {
         provider: provider.name().to_owned(),
         method: method.to_owned(),
         token: wanted.token.clone(),
         return_url: wanted.return_url.clone(),
+        keeper: None,
         capture,
         on_terms: false,
         credits: Vec::new(),

@@ -30,7 +30,7 @@ pub use queries::{
     get_many, history, id_for_checkout, insert, insert_allocations, insert_lines, lines_of, lock,
     note, put_on_terms, refund_lines, row, take_back,
 };
-pub use shares::{OrderLineUnits, Share, check_request, to_cancel, to_refund};
+pub use shares::{OrderLineUnits, Share, check_request, to_cancel, to_capture, to_refund};
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::{ChannelId, OrderEventId, OrderId};

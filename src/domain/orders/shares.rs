@@ -1,7 +1,10 @@
-//! What units come to that are called off, or whose money goes back. Pure: shares fixed at placement, by cumulative shares
+//! What units come to that are called off, captured, or whose money goes back. Pure: shares fixed at placement, by cumulative shares
 //! (money.md, rule 7).
 
+use std::collections::BTreeMap;
+
 use super::model::{OrderLineKind, OrderLineRow};
+use crate::domain::payments::AttemptLine;
 use crate::input;
 use crate::kernel::ids::OrderLineId;
 use crate::kernel::money::share_of;
@@ -12,7 +15,7 @@ input! {
     OrderLineUnits {
         /// The line.
         line_id: OrderLineId,
-        /// Units, at most those that are left: neither called off nor refunded.
+        /// Units, at most those that are left: neither called off nor refunded; to be captured, neither called off nor captured.
         quantity: i64,
     }
 }
@@ -28,6 +31,16 @@ pub struct Share {
     pub amount: i64,
     /// The tax in it.
     pub tax: i64,
+}
+
+impl From<&Share> for AttemptLine {
+    fn from(share: &Share) -> Self {
+        Self {
+            line_id: share.line_id,
+            quantity: share.quantity,
+            amount: share.amount,
+        }
+    }
 }
 
 /// Refuses a reason or a list of units that is too long, or an empty one.
@@ -46,23 +59,23 @@ pub fn check_request(reason: Option<&str>, lines: Option<&[OrderLineUnits]>) -> 
 /// that were refunded go with everything else, and come to nothing any more.
 pub fn to_cancel(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
     let Some(named) = named else {
-        let all = shares(lines, &lines.iter().map(left).collect::<Vec<_>>())?;
+        let all = shares(lines, &lines.iter().map(left).collect::<Vec<_>>(), gone)?;
         return Ok(lines
             .iter()
             .filter_map(|line| everything(line, &all))
             .collect());
     };
-    let mut quantities = wanted(lines, named, |line| line.kind == OrderLineKind::Goods)?;
+    let mut quantities = wanted(lines, named, is_goods, left)?;
     let all_goods = lines
         .iter()
         .zip(&quantities)
-        .all(|(line, quantity)| line.kind != OrderLineKind::Goods || left(line) == *quantity);
+        .all(|(line, quantity)| !is_goods(line) || left(line) == *quantity);
     for (line, quantity) in lines.iter().zip(&mut quantities) {
         if line.kind == OrderLineKind::Shipping && all_goods {
             *quantity = left(line);
         }
     }
-    shares(lines, &quantities)
+    shares(lines, &quantities, gone)
 }
 
 /// What is not called off of a line yet, refunded units included.
@@ -80,10 +93,38 @@ fn everything(line: &OrderLineRow, left: &[Share]) -> Option<Share> {
 /// Whose money goes back without being called off: the lines named, or all that is left. The delivery is a line like others.
 pub fn to_refund(lines: &[OrderLineRow], named: Option<&[OrderLineUnits]>) -> Result<Vec<Share>> {
     let quantities = match named {
-        Some(named) => wanted(lines, named, |_| true)?,
+        Some(named) => wanted(lines, named, |_| true, left)?,
         None => lines.iter().map(left).collect(),
     };
-    shares(lines, &quantities)
+    shares(lines, &quantities, gone)
+}
+
+/// What is captured for units that are shipped, where others were captured before; and whether nothing is left to be captured
+/// after it. The delivery goes with the first of the goods.
+pub fn to_capture(
+    lines: &[OrderLineRow],
+    captured: &BTreeMap<OrderLineId, AttemptLine>,
+    named: &[OrderLineUnits],
+) -> Result<(Vec<Share>, bool)> {
+    let done = |line: &OrderLineRow| {
+        line.quantity_cancelled + captured.get(&line.id).map_or(0, |before| before.quantity)
+    };
+    let open = |line: &OrderLineRow| (line.quantity - done(line)).max(0);
+    let mut quantities = wanted(lines, named, is_goods, open)?;
+    for (line, quantity) in lines.iter().zip(&mut quantities) {
+        if line.kind == OrderLineKind::Shipping {
+            *quantity = open(line);
+        }
+    }
+    let last = lines
+        .iter()
+        .zip(&quantities)
+        .all(|(line, quantity)| open(line) == *quantity);
+    Ok((shares(lines, &quantities, done)?, last))
+}
+
+fn is_goods(line: &OrderLineRow) -> bool {
+    line.kind == OrderLineKind::Goods
 }
 
 /// How many units of each line are named.
@@ -91,6 +132,7 @@ fn wanted(
     lines: &[OrderLineRow],
     named: &[OrderLineUnits],
     may_be: impl Fn(&OrderLineRow) -> bool,
+    left: impl Fn(&OrderLineRow) -> i64,
 ) -> Result<Vec<i64>> {
     let mut checks = Checks::new();
     let mut quantities = vec![0; lines.len()];
@@ -117,11 +159,16 @@ fn wanted(
     Ok(quantities)
 }
 
-fn shares(lines: &[OrderLineRow], quantities: &[i64]) -> Result<Vec<Share>> {
+/// What so many units of each line come to, after as many as `before` says.
+fn shares(
+    lines: &[OrderLineRow],
+    quantities: &[i64],
+    before: impl Fn(&OrderLineRow) -> i64,
+) -> Result<Vec<Share>> {
     let wanted = lines.iter().zip(quantities).filter(|(_, q)| **q > 0);
     wanted
         .map(|(line, &quantity)| {
-            let part = |of| share_of(of, line.quantity, gone(line), quantity);
+            let part = |of| share_of(of, line.quantity, before(line), quantity);
             let tax = line
                 .taxes
                 .0
@@ -259,6 +306,46 @@ mod tests {
                 prop_assert_eq!(back, lines[0].total);
             } else {
                 prop_assert!(back <= lines[0].total);
+            }
+        }
+
+        #[test]
+        fn shipping_bit_by_bit_captures_exactly_what_is_not_called_off(
+            quantity in 1_i64..40, net in 0_i64..100_000, tax in 0_i64..20_000,
+            steps in proptest::collection::vec((any::<bool>(), 1_i64..10), 1..40),
+        ) {
+            let mut lines = [
+                line(OrderLineKind::Goods, quantity, net, &[tax, tax / 3]),
+                line(OrderLineKind::Shipping, 1, 417, &[83]),
+            ];
+            let mut captured = BTreeMap::new();
+            let (mut taken, mut back, mut is_last) = (0, 0, false);
+            for (ships, step) in steps.into_iter().chain([(true, quantity)]) {
+                let sent = captured.get(&lines[0].id).map_or(0, |l: &AttemptLine| l.quantity);
+                let step = step.min(left(&lines[0]) - sent);
+                if step == 0 {
+                    break;
+                }
+                if ships {
+                    let (shares, last) = to_capture(&lines, &captured, &[wish(&lines[0], step)]).unwrap();
+                    is_last = last;
+                    for share in shares {
+                        taken += share.amount;
+                        let new = || AttemptLine { quantity: 0, ..AttemptLine::from(&share) };
+                        captured.entry(share.line_id).or_insert_with(new).quantity += share.quantity;
+                    }
+                } else if sent == 0 && step < left(&lines[0]) {
+                    // Called off before anything is shipped.
+                    back += to_cancel(&lines, Some(&[wish(&lines[0], step)])).unwrap()[0].amount;
+                    lines[0].quantity_cancelled += step;
+                }
+            }
+            let total = lines[0].total + lines[1].total - back;
+            prop_assert!(taken <= total);
+            let all = captured.get(&lines[0].id).map(|l| l.quantity) == Some(left(&lines[0]));
+            prop_assert_eq!(all, is_last);
+            if all {
+                prop_assert_eq!(taken, total);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a provider is asked for after the authorisation. An attempt is recorded before the call, and what is pending counts
 //! as done until it is known, so that no two of them together move more than there is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -11,7 +11,7 @@ use super::queries::{News, record};
 use super::{PaymentRow, Standing};
 use crate::context::Tx;
 use crate::kernel::column::Id;
-use crate::kernel::ids::{OrderLineId, PaymentAttemptId, PaymentId};
+use crate::kernel::ids::{CheckoutId, OrderLineId, PaymentAttemptId, PaymentId};
 use crate::kernel::{Batch, Code, Error, Kind, Result, Timestamp};
 use crate::ports::payment::{Abilities, Captures, Move};
 use crate::sabotage::Guard;
@@ -28,10 +28,27 @@ pub struct Wish {
     pub last: bool,
     /// Why.
     pub reason: Option<String>,
-    /// Of a refund: the units whose money goes back.
+    /// Of a capture or refund: the units it is for.
     pub lines: Vec<AttemptLine>,
+    /// Of a capture: the shipment it is for, which is captured once.
+    pub shipment: Option<String>,
     /// The request it is made for, where that came with an idempotency key.
     pub claim: Option<Claimed>,
+}
+
+impl Wish {
+    /// All that can be had.
+    pub const fn new(kind: PaymentAttemptKind) -> Self {
+        Self {
+            kind,
+            amount: None,
+            last: false,
+            reason: None,
+            lines: Vec::new(),
+            shipment: None,
+            claim: None,
+        }
+    }
 }
 
 /// What a request with an idempotency key is known by: repeated, it goes on with the attempt that it made.
@@ -59,7 +76,7 @@ pub fn of_claim(tx: &mut Tx<'_>, claim: &Claimed) -> Result<Option<AttemptRow>> 
     Ok(made)
 }
 
-/// Units of an order's line that a refund is for.
+/// Units of an order's line that a capture or refund is for.
 #[derive(Clone, Debug, Queryable)]
 pub struct AttemptLine {
     /// The line.
@@ -173,10 +190,29 @@ pub fn begin(
         finished_at: None,
         claim: wish.claim.as_ref().map(|claim| claim.name.clone()),
         claim_fingerprint: wish.claim.map(|claim| claim.fingerprint),
+        shipment: wish.shipment,
     };
-    on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
+    let inserted = on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
         .values(&attempt)
-        .execute(c))?;
+        .execute(c));
+    inserted.map_err(|error| match (error.into(), &attempt.shipment) {
+        (
+            Error {
+                code: Code::AlreadyExists,
+                ..
+            },
+            Some(shipment),
+        ) => {
+            let message = format!("The shipment {shipment} was captured already.");
+            Error::field(
+                Code::AlreadyExists,
+                "/shipment",
+                "captured_already",
+                message,
+            )
+        }
+        (error, _) => error,
+    })?;
     insert_lines(tx, attempt.id, &wish.lines)?;
     let kind = match wish.kind {
         PaymentAttemptKind::Capture => PaymentEventKind::ChargeRequest,
@@ -228,6 +264,20 @@ pub fn lines_of_payment(
         found.entry(attempt).or_default().push(line);
     }
     Ok(found)
+}
+
+/// Units of an order's lines that were captured, and what they came to; what is pending counts as done.
+pub fn captured_units(
+    tx: &mut Tx<'_>,
+    checkout: CheckoutId,
+) -> Result<BTreeMap<OrderLineId, AttemptLine>> {
+    let rows = tx.conn.rows::<(Id, BigInt, BigInt), AttemptLine>(
+        "SELECT l.line_id, CAST(sum(l.quantity) AS bigint), CAST(sum(l.amount) AS bigint) FROM payments p
+         JOIN payment_attempts a ON a.payment_id = p.id AND a.kind = 'capture' AND a.status <> 'failed'
+         JOIN payment_attempt_lines l ON l.attempt_id = a.id WHERE p.checkout_id = ? GROUP BY l.line_id",
+        params![checkout],
+    )?;
+    Ok(rows.into_iter().map(|line| (line.line_id, line)).collect())
 }
 
 /// The units that an attempt is for.

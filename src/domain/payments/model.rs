@@ -1,6 +1,8 @@
 use diesel::prelude::*;
 
-use crate::kernel::ids::{CheckoutId, OrderLineId, PaymentAttemptId, PaymentEventId, PaymentId};
+use crate::kernel::ids::{
+    CheckoutId, OrderLineId, PaymentAttemptId, PaymentEventId, PaymentId, SavedPaymentMethodId,
+};
 use crate::kernel::money::Minor;
 use crate::kernel::{Currency, Document, Json, Money, Timestamp};
 use crate::operation::Output;
@@ -188,6 +190,7 @@ impl PaymentRow {
             capture,
             return_url: None,
             email: None,
+            keeper: None,
         }
     }
 }
@@ -221,6 +224,7 @@ pub struct AttemptRow {
     pub finished_at: Option<Timestamp>,
     pub claim: Option<String>,
     pub claim_fingerprint: Option<Vec<u8>>,
+    pub shipment: Option<String>,
 }
 
 output! {
@@ -297,11 +301,14 @@ output! {
         amount: Money,
         /// Where it stands.
         status: PaymentAttemptStatus,
-        /// Of a refund: the units it is for; none where it is for an amount.
+        /// Of a capture or refund: the units it is for; none where it is for an amount.
         lines: Vec<PaymentAttemptLine>,
         /// Why it was asked for.
         #[schema(required = true)]
         reason: Option<String>,
+        /// Of a capture: the shipment it is for, in the words of whoever asked for it.
+        #[schema(required = true)]
+        shipment: Option<String>,
         /// Why it failed, for a program; null unless it did.
         #[schema(required = true)]
         failure: Option<String>,
@@ -311,7 +318,7 @@ output! {
         #[schema(required = true)]
         finished_at: Option<Timestamp>,
     }
-    /// Units of an order's line that a refund is for.
+    /// Units of an order's line that a capture or refund is for.
     PaymentAttemptLine {
         /// The line.
         line_id: OrderLineId,
@@ -354,5 +361,10 @@ input! {
         token: Option<String>,
         /// Where the provider sends the shopper back to after an action: an https address.
         return_url: Option<String>,
+        /// A payment method that the provider keeps for the cart's e-mail address, instead of a token. Needs the scope
+        /// `payments:write`, and is for a checkout, not for a payment link.
+        saved_payment_method_id: Option<SavedPaymentMethodId>,
+        /// Whether the shopper is away: then a saved method is declined where the shopper's bank wants to ask them.
+        off_session: Option<bool>,
     }
 }

@@ -21,13 +21,16 @@ pub struct Received {
     pub payment: Option<PaymentId>,
     /// The provider's name for the payment.
     pub reference: Option<String>,
+    /// The provider's name for the customer, where it is about what is kept for one.
+    pub customer: Option<String>,
 }
 
 /// Keeps a webhook; says whether it is new.
 pub fn receive(tx: &mut Tx<'_>, provider: &str, notice: &Notice) -> Result<bool> {
     let now = tx.now;
     let stored = tx.conn.execute(
-        "INSERT INTO payment_notices (provider, id, kind, payment_id, reference, received_at) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO payment_notices (provider, id, kind, payment_id, reference, customer, received_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (provider, id) DO NOTHING",
         params![
             provider,
@@ -35,6 +38,7 @@ pub fn receive(tx: &mut Tx<'_>, provider: &str, notice: &Notice) -> Result<bool>
             notice.kind.as_str(),
             notice.payment,
             notice.reference.as_deref(),
+            notice.customer.as_deref(),
             now
         ],
     )?;
@@ -43,22 +47,29 @@ pub fn receive(tx: &mut Tx<'_>, provider: &str, notice: &Notice) -> Result<bool>
 
 /// The webhook, unless it is processed.
 pub fn waiting(tx: &mut Tx<'_>, provider: &str, id: &str) -> Result<Option<Received>> {
-    type Row = (String, String, Option<PaymentId>, Option<String>);
+    type Row = (
+        String,
+        String,
+        Option<PaymentId>,
+        Option<String>,
+        Option<String>,
+    );
     let rows = tx
         .conn
-        .rows::<(Text, Text, Nullable<Id>, Nullable<Text>), Row>(
-            "SELECT provider, id, payment_id, reference FROM payment_notices
+        .rows::<(Text, Text, Nullable<Id>, Nullable<Text>, Nullable<Text>), Row>(
+            "SELECT provider, id, payment_id, reference, customer FROM payment_notices
          WHERE provider = ? AND id = ? AND processed_at IS NULL",
             params![provider, id],
         )?;
     Ok(rows
         .into_iter()
         .next()
-        .map(|(provider, id, payment, reference)| Received {
+        .map(|(provider, id, payment, reference, customer)| Received {
             provider,
             id,
             payment,
             reference,
+            customer,
         }))
 }
 

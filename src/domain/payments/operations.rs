@@ -86,6 +86,7 @@ fn seen(payment: &PaymentRow, lines: Vec<AttemptLine>, attempt: AttemptRow) -> P
         amount: payment.of(attempt.amount),
         status: attempt.status,
         reason: attempt.reason,
+        shipment: attempt.shipment,
         failure: attempt.failure,
         created_at: attempt.created_at,
         finished_at: attempt.finished_at,

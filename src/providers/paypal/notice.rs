@@ -89,6 +89,7 @@ pub fn read(
     let notice = Notice {
         payment: custom_id(&event.resource).and_then(payment),
         reference: order(&event),
+        customer: None,
         id: event.id,
         kind: event.kind,
     };

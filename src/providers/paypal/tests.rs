@@ -47,6 +47,7 @@ fn authorize(reference: Option<&str>) -> Authorize {
         capture: false,
         return_url: Some("https://shop.example/back".into()),
         email: None,
+        keeper: None,
     }
 }
 

@@ -6,6 +6,8 @@
 //! | authorise with `pm_…` or `ctoken_…` | a payment intent, confirmed at once |
 //! | capture, void, refund | `capture`, `cancel`, `refunds`; then the intent is read again and all of it reported |
 //! | look up | the intent by its id, else by searching for `metadata[payment]` |
+//! | keep a method | a customer and a setup intent, which the client confirms with the `client_secret` |
+//! | authorise with a kept method | a payment intent of the customer, confirmed at once, `off_session` where they are away |
 //!
 //! Every call that moves money carries an idempotency key that follows from what was recorded. Stripe keeps keys for 24
 //! hours and repeats its first answer to the letter, a 500 as well, so an answer that says it is a repetition is not
@@ -21,16 +23,14 @@ mod amount;
 mod api;
 mod notice;
 mod report;
-mod saved;
 #[cfg(test)]
 mod tests;
+mod wallet;
 mod wire;
 
 use std::time::Duration;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-
-pub use saved::{OffSession, SaveError, SavedMethod, Setup};
 
 use self::amount::to_stripe;
 use self::api::{Api, Failure, Got, LIVE_IN_TEST, TEST_IN_LIVE};
@@ -43,6 +43,7 @@ use crate::ports::payment::{
     Abilities, Authorize, Call, Captures, Move, MovementKind, Outcome, PaymentProvider, RawNotice,
     Reach, Reading, Report, State,
 };
+use crate::ports::wallet::Wallet;
 use crate::providers::http::{Base, Http, escape};
 
 /// The version of Stripe's API that this was written against; every call names it, so an account's default has no effect.
@@ -143,8 +144,18 @@ impl Stripe {
             fields.push(("payment_method_types[]", "card".into()));
         } else {
             fields.push(("automatic_payment_methods[enabled]", "true".into()));
-            if request.token.is_some() && request.return_url.is_none() {
+            let away = request
+                .keeper
+                .as_ref()
+                .is_some_and(|keeper| keeper.off_session);
+            if request.token.is_some() && request.return_url.is_none() && !away {
                 fields.push(("automatic_payment_methods[allow_redirects]", "never".into()));
+            }
+        }
+        if let Some(keeper) = &request.keeper {
+            fields.push(("customer", keeper.customer.clone()));
+            if keeper.off_session {
+                fields.push(("off_session", "true".into()));
             }
         }
         if let Some(token) = &request.token {
@@ -495,6 +506,10 @@ impl PaymentProvider for Stripe {
             self.shift(MovementKind::Refund, request, "/v1/refunds", &fields)
                 .await
         })
+    }
+
+    fn wallet(&self) -> Option<&dyn Wallet> {
+        Some(self)
     }
 
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::wire::Event;
+use super::wire::{Event, EventData};
 use crate::kernel::Secret;
 use crate::kernel::{Code, Error, Result, Timestamp};
 use crate::ports::payment::{Notice, RawNotice};
@@ -32,6 +32,7 @@ pub fn read(raw: &RawNotice<'_>, secrets: &[Secret], livemode: bool) -> Result<N
     Ok(Notice {
         payment: payment(object),
         reference: reference(object),
+        customer: keeper(&event.kind, &event.data),
         id: event.id,
         kind: event.kind,
     })
@@ -59,6 +60,19 @@ fn reference(object: &Map<String, Value>) -> Option<String> {
         text("payment_intent").or_else(|| object.get("payment_intent")?.get("id")?.as_str())
     };
     id.map(str::to_owned)
+}
+
+/// The customer, of an event about what Stripe keeps for one. A method that was detached has none any more; the event says whose
+/// it was.
+fn keeper(kind: &str, data: &EventData) -> Option<String> {
+    if !kind.starts_with("payment_method.") && kind != "setup_intent.succeeded" {
+        return None;
+    }
+    let now = data.object.get("customer");
+    let before = data.previous_attributes.as_ref();
+    let customer = now.filter(|customer| customer.is_string());
+    let customer = customer.or_else(|| before?.get("customer"))?;
+    customer.as_str().map(str::to_owned)
 }
 
 /// Checks `t=…,v1=…,v1=…`: one signature must be that of `t.body` under one secret, compared in constant time.

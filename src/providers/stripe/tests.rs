@@ -6,7 +6,8 @@ use super::wire::{Dispute, Refund};
 use super::*;
 use crate::kernel::Money;
 use crate::kernel::ids::PaymentAttemptId;
-use crate::ports::payment::Movement;
+use crate::ports::payment::{Keeper, Movement};
+use crate::ports::wallet::Wallet;
 use crate::providers::http::HttpSettings;
 use crate::providers::http::double::{Double, Reply, json as say, run};
 
@@ -49,6 +50,7 @@ fn authorize(token: Option<&str>, reference: Option<&str>) -> Authorize {
         capture: false,
         return_url: None,
         email: None,
+        keeper: None,
     }
 }
 
@@ -898,26 +900,31 @@ fn saved_instruments() {
         fault(402, required),
     ]);
     let stripe = stripe(&double);
+    let customer = "pcu_01jq3h5s5vfkg8r4t0x2m6c9ze".parse().unwrap();
     assert_eq!(
-        run(stripe.create_customer("k1", "cus", None)),
+        run(stripe.create_customer(customer, "a@example.com")),
         Ok("cus_1".into())
     );
-    let setup = run(stripe.setup_intent("k2", "cus_1")).unwrap();
+    let setup = run(stripe.set_up("cus_1")).unwrap();
     assert_eq!(setup.client_secret.as_deref(), Some("seti_1_secret"));
-    let saved = run(stripe.list_payment_methods("cus_1")).unwrap();
+    let saved = run(stripe.list("cus_1")).unwrap();
     assert_eq!(
-        (saved[0].brand.as_deref(), saved[0].exp_year),
+        (saved[0].brand.as_deref(), saved[0].expiry_year),
         (Some("visa"), Some(2030))
     );
-    assert_eq!(run(stripe.detach("k3", "pm_1")), Ok(()));
-    let saved = OffSession {
+    assert_eq!(run(stripe.forget("pm_1")), Ok(()));
+    let keeper = Some(Keeper {
         customer: "cus_1".into(),
-        method: "pm_1".into(),
+        off_session: true,
+    });
+    let request = Authorize {
+        keeper,
+        ..authorize(Some("pm_1"), None)
     };
-    let report = known(run(stripe.charge_saved(&authorize(None, None), &saved)));
+    let report = known(run(stripe.authorize(&request)));
     let reason = "authentication_required".to_owned();
     assert_eq!(report.state, State::Declined { reason });
-    assert!(double.asked()[4].contains("off_session=true&confirm=true"));
+    assert!(double.asked()[4].contains("customer=cus_1&off_session=true&confirm=true"));
 }
 
 #[test]

@@ -199,4 +199,7 @@ pub struct Event {
 pub struct EventData {
     /// The object as it was then.
     pub object: Map<String, Value>,
+    /// What it was before, of an event about a change.
+    #[serde(default)]
+    pub previous_attributes: Option<Map<String, Value>>,
 }

@@ -226,6 +226,7 @@ fn announce(memory: &mut Memory, payment: PaymentId, kind: &str) {
         kind: kind.to_owned(),
         payment: Some(payment),
         reference: None,
+        customer: None,
     });
 }
 

@@ -21,6 +21,7 @@ mod paypal;
 mod pricing;
 mod refunds;
 mod risk;
+mod saved_methods;
 mod shipping;
 mod statements;
 mod stripe;

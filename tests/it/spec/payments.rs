@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Cart, Shop, Store};
+use crate::support::{Answer, Cart, Shop, Store, concurrently};
 
 const MUG: i64 = 1_500;
 const PARCEL: i64 = 490;
@@ -115,6 +115,52 @@ fn account(name: &str, balance: i64, pending: i64) -> (String, i64, i64) {
 }
 
 both! {
+    fn each_shipment_is_captured_once_to_the_cent(shop) {
+        let store = Store::with(shop, &json!({ "pricesIncludeTax": false, "capture": "shipment" }), &[("VAT", "19")]);
+        // 9.99 net and 1.90 tax for three mugs, 2.50 and 0.48 for a pen, 4.90 and 0.93 for the parcel.
+        store.sell(&[("MUG", 333, 100), ("PEN", 250, 100)]);
+        let placed = store.checkout(&[("MUG", 3), ("PEN", 1)], "approve").place().ok();
+        assert_eq!(placed.text("/order/paymentStatus"), "authorized");
+        let line = |i: usize, units: i64| json!({ "lineId": placed.text(&format!("/order/lines/{i}/id")), "quantity": units });
+        let ship = |name: &str, lines: &[Value]| shop.move_money(&placed, "capture", json!({ "shipment": name, "lines": lines }));
+
+        let first = ship("S1", &[line(0, 1)]).ok();
+        // A third of the mugs, and the parcel with the first of them.
+        assert_eq!(first.at("/payment/captured/amount"), 333 + 63 + 490 + 93);
+        assert_eq!(first.text("/attempts/0/shipment"), "S1");
+        assert_eq!(first.at("/attempts/0/lines").as_array().unwrap().len(), 2);
+        shop.unchanged(|| {
+            ship("S1", &[line(0, 1)]).refused(409, "ALREADY_EXISTS").about("/shipment", "captured_already");
+            ship("S2", &[line(0, 3)]).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+            ship("S2", &[line(2, 1)]).refused(422, "VALIDATION_FAILED").about("/lines/0/lineId", "unknown_line");
+            ship("", &[line(0, 1)]).refused(422, "VALIDATION_FAILED").about("/shipment", "blank");
+            let both = json!({ "lines": [line(0, 1)], "amount": 100 });
+            shop.move_money(&placed, "capture", both).refused(422, "VALIDATION_FAILED").about("/amount", "both_kinds");
+        });
+        let path = format!("/orders/{}/cancel", placed.text("/order/id"));
+        shop.staff().once().post(&path, json!({ "lines": [line(0, 1)] })).ok();
+        let second = ship("S2", &[line(0, 1), line(1, 1)]).ok();
+        let paid = 999 + 190 + 250 + 48 + 490 + 93 - (333 + 63);
+        assert_eq!(second.at("/payment/captured/amount"), paid);
+        assert_eq!(second.at("/payment/outstanding/amount"), 0, "nothing stays reserved after the last shipment");
+        ship("S3", &[line(0, 1)]).refused(422, "VALIDATION_FAILED");
+        let order = shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
+        assert_eq!(order.text("/paymentStatus"), "paid");
+    }
+
+    fn ten_shipments_of_the_same_unit_capture_it_once(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        let placed = store.checkout(&[("MUG", 2)], "approve").place().ok();
+        let line = json!({ "lineId": placed.text("/order/lines/0/id"), "quantity": 1 });
+        let answers = concurrently(10, |i| {
+            let name = format!("S{}", i % 5);
+            shop.move_money(&placed, "capture", json!({ "shipment": name, "lines": [line] })).status
+        });
+        assert_eq!(answers.iter().filter(|status| **status == 200).count(), 2, "{answers:?}");
+        assert_eq!(shop.payment(&placed).at("/payment/captured/amount"), 2 * MUG + PARCEL);
+    }
+
     fn money_is_captured_in_parts_and_sent_back_in_parts(shop) {
         let sold = sold(shop, "test", "approve");
         assert_eq!((sold.money(), sold.status().as_str()), ((TOTAL, 0, 0), "authorized"));

@@ -145,6 +145,40 @@ impl<'a> Linked<'a> {
     }
 }
 
+/// Ada's saved payment methods.
+const SAVED: &str = "/saved-payment-methods";
+
+impl World<'_> {
+    /// Ada's card is kept by Stripe, after she has stood what her bank asks; gives the id of the saved method.
+    fn saved(&self, card: &str) -> String {
+        let wanted = json!({ "provider": "stripe", "email": "Ada@Example.com" });
+        let setup = self.shop.staff().post(SAVED, wanted).created();
+        let secret = setup.text("/clientSecret");
+        let done = self.gateway.confirm_by_client(secret, card).unwrap();
+        if done["status"] == "requires_action" {
+            self.gateway
+                .complete_action(done["id"].as_str().unwrap(), true);
+        }
+        self.news();
+        self.kept()[0]["id"].as_str().unwrap().to_owned()
+    }
+
+    fn kept(&self) -> Vec<Value> {
+        let path = format!("{SAVED}?email=ada@example.com");
+        let answer = self.shop.staff().get(&path).ok();
+        answer.at("/methods").as_array().unwrap().clone()
+    }
+
+    /// A checkout of Ada's cart with a saved method, started by somebody who may.
+    fn charge(&self, method: &str, off_session: bool) -> (Cart, Answer) {
+        let cart = self.store.cart(&[("MUG", 1)]);
+        let payment = json!({ "provider": "stripe", "savedPaymentMethodId": method, "offSession": off_session });
+        let staff = self.shop.staff().once();
+        let started = staff.post(&cart.path("/checkout"), json!({ "payment": payment }));
+        (cart, started)
+    }
+}
+
 /// What Stripe calls the order's payment.
 fn intent_of(placed: &Answer) -> String {
     placed.text("/order/payments/0/reference").to_owned()
@@ -582,5 +616,121 @@ stories! {
             let left = &books[&intent_of(&placed)];
             assert_eq!((left.capturable, left.captured - left.refunded), (0, 0));
         }
+    }
+
+    fn a_card_is_kept_and_charged_while_the_shopper_is_away(w) {
+        let method = w.saved("pm_card_visa");
+        let kept = w.kept();
+        assert_eq!(kept.len(), 1);
+        assert_eq!((&kept[0]["brand"], &kept[0]["last4"], &kept[0]["email"]), (&json!("visa"), &json!("4242"), &json!("ada@example.com")));
+        assert_eq!(kept[0]["isDefault"], false);
+        w.gateway.clear_requests();
+        let (cart, started) = w.charge(&method, true);
+        assert_eq!(started.created().text("/payment/status"), "pending");
+        let placed = cart.place().ok();
+        assert_eq!((placed.text("/outcome"), placed.text("/order/paymentStatus")), ("placed", "authorized"));
+        let asked = &w.gateway.requests()[0];
+        assert_eq!((&asked.params["off_session"], &asked.params["confirm"]), (&json!("true"), &json!("true")));
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+    }
+
+    fn a_second_card_does_not_make_a_second_customer(w) {
+        let first = w.saved("pm_card_visa");
+        let second = w.saved("pm_card_mastercard");
+        assert_ne!(first, second);
+        let kept = w.kept();
+        let brands: Vec<_> = kept.iter().map(|m| m["brand"].as_str().unwrap()).collect();
+        assert_eq!(brands, ["mastercard", "visa"], "the newest first");
+        let customers = w.gateway.requests().iter().filter(|r| r.path == "/v1/customers").count();
+        assert_eq!(customers, 1);
+
+        let staff = w.shop.staff();
+        for chosen in [&first, &second, &first] {
+            let set = staff.post(&format!("{SAVED}/{chosen}/set-default"), json!({})).ok();
+            assert_eq!(set.at("/isDefault"), true);
+            let defaults: Vec<_> = w.kept().iter().filter(|m| m["isDefault"] == true).map(|m| m["id"].clone()).collect();
+            assert_eq!(defaults, [json!(chosen)]);
+        }
+        assert_eq!(w.kept()[0]["id"], json!(first), "the default stands first");
+    }
+
+    fn a_bank_that_wants_the_shopper_declines_while_they_are_away(w) {
+        let method = w.saved("pm_card_authenticationRequired");
+        let (cart, started) = w.charge(&method, true);
+        started.created();
+        let declined = cart.place().refused(402, "PAYMENT_DECLINED");
+        assert!(declined.detail().contains("authentication_required"), "{declined}");
+        // With the shopper there it goes on.
+        let (cart, started) = w.charge(&method, false);
+        started.created();
+        let asked = cart.place().ok();
+        assert_eq!(asked.text("/outcome"), "action_required");
+        let intent = asked.text("/clientSecret").split("_secret_").next().unwrap().to_owned();
+        w.gateway.complete_action(&intent, true);
+        w.news();
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+    }
+
+    fn a_card_that_is_forgotten_is_charged_no_more(w) {
+        let method = w.saved("pm_card_visa");
+        let path = format!("{SAVED}/{method}");
+        let staff = w.shop.staff();
+        staff.post(&format!("{path}/set-default"), json!({})).ok();
+        // An answer that is lost leaves it; asked again, it is forgotten.
+        w.gateway.fault("POST", "/v1/payment_methods", Fault::DropAfter);
+        staff.json("DELETE", &path, &json!({})).refused(503, "UNAVAILABLE");
+        assert_eq!(w.kept().len(), 1);
+        for _ in 0..2 {
+            let left = staff.json("DELETE", &path, &json!({})).ok();
+            assert_eq!(left.at("/methods"), &json!([]));
+        }
+        w.news();
+        let left = staff.post(&format!("{SAVED}/refresh"), json!({ "email": "ADA@example.com" })).ok();
+        assert_eq!(left.at("/methods"), &json!([]));
+        let (_, refused) = w.charge(&method, true);
+        refused.refused(422, "VALIDATION_FAILED").about("/payment/savedPaymentMethodId", "unknown_payment_method");
+        staff.post(&format!("{path}/set-default"), json!({})).refused(404, "NOT_FOUND");
+    }
+
+    fn a_card_that_is_taken_away_at_stripe_is_gone_here(w) {
+        w.saved("pm_card_visa");
+        let name = w.gateway.requests();
+        let setup = name.iter().find(|r| r.path == "/v1/setup_intents").unwrap();
+        assert_eq!(setup.params["usage"], "off_session");
+        let attached = w.events("payment_method.attached");
+        let card = attached[0].json["data"]["object"]["id"].as_str().unwrap();
+        w.gateway.detach_at_dashboard(card).unwrap();
+        w.news();
+        assert_eq!(w.kept(), Vec::<Value>::new());
+    }
+
+    fn stripe_may_not_answer_while_a_card_is_saved(w) {
+        let wanted = json!({ "provider": "stripe", "email": "ada@example.com" });
+        for (path, customers) in [("/v1/customers", 1), ("/v1/setup_intents", 1)] {
+            w.gateway.fault("POST", path, Fault::DropAfter);
+            w.shop.staff().post(SAVED, wanted.clone()).refused(503, "UNAVAILABLE");
+            let setup = w.shop.staff().post(SAVED, wanted.clone()).created();
+            w.gateway.confirm_by_client(setup.text("/clientSecret"), "pm_card_visa").unwrap();
+            // The shopper is back before the webhook.
+            let kept = w.shop.staff().post(&format!("{SAVED}/refresh"), json!({ "email": "ada@example.com" })).ok();
+            assert!(!kept.at("/methods").as_array().unwrap().is_empty());
+            let made: std::collections::BTreeSet<_> = w.gateway.events().iter().filter(|e| e.kind == "customer.created").map(|e| e.id.clone()).collect();
+            assert_eq!(made.len(), customers);
+        }
+    }
+
+    fn the_first_shipment_takes_its_part_and_the_rest_is_let_go(w) {
+        let cart = w.store.cart(&[("MUG", 3)]);
+        cart.pay_by(&json!({ "provider": "stripe", "method": "card", "token": "pm_card_visa" })).created();
+        let placed = cart.place().ok();
+        let units = |n: i64| json!([{ "lineId": placed.text("/order/lines/0/id"), "quantity": n }]);
+        let first = w.shop.move_money(&placed, "capture", json!({ "shipment": "S1", "lines": units(1) })).ok();
+        assert_eq!(first.at("/payment/captured/amount"), TOTAL);
+        assert_eq!(first.at("/payment/outstanding/amount"), 0);
+        w.shop.move_money(&placed, "capture", json!({ "shipment": "S2", "lines": units(2) })).refused(409, "INVALID_STATE");
+        // What was let go is asked for by a link.
+        let path = format!("/orders/{}/payment-links", placed.text("/order/id"));
+        let link = w.shop.staff().once().post(&path, json!({})).created();
+        assert_eq!(link.at("/link/due/amount"), 2 * MUG);
     }
 }

@@ -257,6 +257,16 @@ pub fn used(state: &mut State, id: &str, keep_for: Option<&str>, usage: Option<&
     }
 }
 
+/// The payment methods that are kept for a customer, oldest first.
+pub fn methods_of(state: &State, id: &str) -> Result<Vec<String>, Error> {
+    if !state.customers.contains_key(id) {
+        return Err(Error::no_such("customer", id, "customer", 404));
+    }
+    let kept = state.methods.values();
+    let kept = kept.filter(|method| method.customer.as_deref() == Some(id));
+    Ok(kept.map(|method| method.id.clone()).collect())
+}
+
 /// `GET /v1/payment_methods/{id}`.
 pub fn get_method(state: &mut State, id: &str, params: &Params) -> Reply {
     params.check(params::EXPAND)?;
@@ -301,13 +311,14 @@ pub fn detach(state: &mut State, id: &str, params: &Params) -> Reply {
     let Some(method) = state.methods.get_mut(id) else {
         return Err(Error::no_such("PaymentMethod", id, "payment_method", 404));
     };
-    if method.customer.take().is_none() {
+    let Some(customer) = method.customer.take() else {
         return Err(Error::refused(
             None,
             "The payment method you provided is not attached to a customer so detachment is impossible.",
         ));
-    }
+    };
     method.spent = true;
-    state.event("payment_method.detached", id);
+    let before = json!({ "customer": customer });
+    state.event_after("payment_method.detached", id, Some(before));
     Ok(state.methods[id].json())
 }

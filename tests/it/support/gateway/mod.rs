@@ -229,6 +229,12 @@ impl Gateway {
         ))
     }
 
+    /// Takes a kept payment method from its customer at the dashboard.
+    pub fn detach_at_dashboard(&self, method: &str) -> Result<Value, Value> {
+        let params = Params::parse("").expect("none");
+        plain(customers::detach(&mut self.shared.state(), method, &params))
+    }
+
     // --- events
 
     /// Every event, oldest first.

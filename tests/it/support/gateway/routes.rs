@@ -70,6 +70,10 @@ fn route(state: &mut State, method: &str, path: &str, names: &[&str], params: &P
         ("POST", ["customers"]) => customers::save(state, None, params),
         ("POST", ["customers", id]) => customers::save(state, Some(id), params),
         ("GET", ["customers", id]) => customers::get(state, id, params),
+        ("GET", ["customers", id, "payment_methods"]) => {
+            let of: Vec<String> = customers::methods_of(state, id)?;
+            lists::list(state, params, path, &mut of.iter(), &["type"])
+        }
         ("DELETE", ["customers", id]) => customers::delete(state, id, params),
         ("POST", ["setup_intents"]) => setup::create(state, params),
         ("GET", ["setup_intents", id]) => setup::get(state, id, params),

@@ -100,6 +100,11 @@ impl State {
 
     /// Writes an event down. `id` names the object; its picture is taken now.
     pub fn event(&mut self, kind: &str, id: &str) {
+        self.event_after(kind, id, None);
+    }
+
+    /// The same, of an object that was otherwise before.
+    pub fn event_after(&mut self, kind: &str, id: &str, before: Option<Value>) {
         let object = self.object(id).unwrap_or(Value::Null);
         let event = self.id("evt");
         let (request, key) = match &self.request {
@@ -117,6 +122,10 @@ impl State {
             "request": { "id": request, "idempotency_key": key },
             "type": kind,
         });
+        let mut json = json;
+        if let Some(before) = before {
+            json["data"]["previous_attributes"] = before;
+        }
         self.events.push(Event::new(event, kind, json));
     }
 

@@ -1,0 +1,191 @@
+use super::model::{
+    DeletePaymentMethod, MethodRow, PaymentMethodSetup, RefreshPaymentMethods, SavedPaymentMethod,
+    SavedPaymentMethods, SetDefaultPaymentMethod, SetUpPaymentMethod,
+};
+use super::{ListSavedPaymentMethods, queries};
+use crate::auth::Scope;
+use crate::context::{Cx, Tx};
+use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
+use crate::kernel::{Checks, Code, Error, Result, shape};
+use crate::operation::{Answer, Flow, Mutation, Query};
+use crate::ports::payment::{Keeper, PaymentProviders};
+use crate::ports::wallet::{Wallet, WalletError};
+
+/// How often what a provider keeps is read, where it changes meanwhile.
+const READINGS: usize = 5;
+
+impl Query for ListSavedPaymentMethods {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<SavedPaymentMethods> {
+        let methods = queries::of_email(tx, &self.email.to_lowercase())?;
+        Ok(SavedPaymentMethods { methods })
+    }
+}
+
+impl Mutation for SetDefaultPaymentMethod {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<SavedPaymentMethod> {
+        let method = kept(tx, self.id)?;
+        queries::set_default(tx, &method)?;
+        Ok(queries::find(tx, self.id)?.into())
+    }
+}
+
+/// A method that is not forgotten.
+fn kept(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
+    let method = queries::find(tx, id)?;
+    if method.forgotten_at.is_some() {
+        return Err(Error::not_found("saved payment method"));
+    }
+    Ok(method)
+}
+
+impl Flow for SetUpPaymentMethod {
+    async fn run(self, cx: &Cx) -> Result<Answer<PaymentMethodSetup>> {
+        let wallet = wallet(cx, &self.provider)?;
+        Checks::new()
+            .that(
+                shape::is_email(&self.email),
+                "/email",
+                "invalid_email",
+                "Must be an e-mail address.",
+            )
+            .done()?;
+        let (provider, email) = (self.provider.clone(), self.email.to_lowercase());
+        let customer = cx
+            .write(move |tx| queries::customer_of(tx, &provider, &email))
+            .await?;
+        let id = customer.id;
+        let reference = if let Some(reference) = customer.reference {
+            reference
+        } else {
+            let opened = wallet
+                .create_customer(id, &customer.email)
+                .await
+                .map_err(said)?;
+            cx.write(move |tx| queries::name_customer(tx, id, &opened))
+                .await?;
+            let named = cx.read(move |tx| queries::customer(tx, id)).await?;
+            named.reference.unwrap_or_default()
+        };
+        let setup = wallet.set_up(&reference).await.map_err(said)?;
+        if setup.client_secret.is_none() {
+            read_anew(cx, id).await?;
+        }
+        cx.settle(move |tx| {
+            Ok(PaymentMethodSetup {
+                client_secret: setup.client_secret.clone(),
+                methods: queries::of_email(tx, &customer.email)?,
+            })
+        })
+        .await
+    }
+}
+
+impl Flow for RefreshPaymentMethods {
+    async fn run(self, cx: &Cx) -> Result<Answer<SavedPaymentMethods>> {
+        let email = self.email.to_lowercase();
+        let of = email.clone();
+        let customers = cx.read(move |tx| queries::customers_of(tx, &of)).await?;
+        for customer in customers {
+            read_anew(cx, customer.id).await?;
+        }
+        cx.settle(move |tx| {
+            let methods = queries::of_email(tx, &email)?;
+            Ok(SavedPaymentMethods { methods })
+        })
+        .await
+    }
+}
+
+impl Flow for DeletePaymentMethod {
+    async fn run(self, cx: &Cx) -> Result<Answer<SavedPaymentMethods>> {
+        let id = self.id;
+        let method = cx.read(move |tx| queries::find(tx, id)).await?;
+        if method.forgotten_at.is_none() {
+            let wallet = wallet(cx, &method.provider)?;
+            wallet.forget(&method.reference).await.map_err(said)?;
+        }
+        cx.settle(move |tx| {
+            let now = tx.now;
+            queries::forget(tx, id, now)?;
+            let methods = queries::of_email(tx, &method.email)?;
+            Ok(SavedPaymentMethods { methods })
+        })
+        .await
+    }
+}
+
+/// Reads at its provider what it keeps for a customer.
+pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
+    for _ in 0..READINGS {
+        let customer = cx.read(move |tx| queries::customer(tx, id)).await?;
+        let Some(reference) = &customer.reference else {
+            return Ok(());
+        };
+        let wallet = wallet(cx, &customer.provider)?;
+        let methods = wallet.list(reference).await.map_err(said)?;
+        let written = cx
+            .write(move |tx| {
+                let first = queries::raise(tx, &customer)?;
+                if first {
+                    queries::take_up(tx, &customer, &methods)?;
+                }
+                Ok(first)
+            })
+            .await?;
+        if written {
+            return Ok(());
+        }
+    }
+    Err(Error::unavailable("what is kept changes all the time"))
+}
+
+/// The token by which a saved method is charged, and for whom it is kept. The caller must be allowed to charge it, and it must
+/// be the provider's and the shopper's.
+pub fn charge(
+    tx: &mut Tx<'_>,
+    id: SavedPaymentMethodId,
+    provider: &str,
+    email: &str,
+    off_session: bool,
+) -> Result<(String, Keeper)> {
+    const POINTER: &str = "/payment/savedPaymentMethodId";
+    tx.actor().require(Scope::PaymentsWrite, POINTER)?;
+    let unknown = || {
+        let message = "The provider keeps no such payment method for the cart's e-mail address.";
+        Error::invalid(POINTER, "unknown_payment_method", message)
+    };
+    let method = match kept(tx, id) {
+        Ok(method) => method,
+        Err(error) if error.code == Code::NotFound => return Err(unknown()),
+        Err(error) => return Err(error),
+    };
+    match method.customer {
+        Some(customer) if method.provider == provider && method.email == email.to_lowercase() => {
+            let keeper = Keeper {
+                customer,
+                off_session,
+            };
+            Ok((method.reference, keeper))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn wallet<'a>(cx: &'a Cx, provider: &str) -> Result<&'a dyn Wallet> {
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(provider, "/provider")?;
+    provider.wallet().ok_or_else(|| {
+        let message = format!("{} keeps no payment methods.", provider.name());
+        Error::invalid("/provider", "not_supported", message)
+    })
+}
+
+fn said(error: WalletError) -> Error {
+    match error {
+        WalletError::Refused(reason) => {
+            let message = format!("The provider refused: {reason}.");
+            Error::field(Code::PaymentDeclined, "/provider", "declined", message)
+        }
+        WalletError::Unknown => Error::unavailable("the provider gave no answer"),
+    }
+}
