@@ -23,6 +23,7 @@ pub use queue::{Job, MAX_ATTEMPTS, redrive};
 pub use relay::{Relay, relay};
 
 use crate::context::{App, Cx};
+use crate::kernel::ids::JobId;
 use crate::kernel::{Document, Result};
 
 /// How many jobs are taken at a time.
@@ -93,11 +94,15 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
     let cx = app.system();
     let mut waiting = VecDeque::new();
     let mut running = FuturesUnordered::new();
+    let mut over = Vec::new();
     loop {
         let stopping = *stopped.borrow();
         if !stopping && waiting.is_empty() && running.len() < LANES {
-            match claim(&app, &jobs, BATCH).await {
-                Ok(claimed) => waiting.extend(claimed),
+            match claim(&app, &jobs, &over, BATCH).await {
+                Ok(claimed) => {
+                    over.clear();
+                    waiting.extend(claimed);
+                }
                 Err(error) => tracing::warn!(%error, "the job queue cannot be read"),
             }
         }
@@ -107,16 +112,18 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
             running.push(carry_out(&cx, &jobs, job));
         }
         if stopping && running.is_empty() {
+            if let Err(error) = cx.write(move |tx| queue::take_out(tx, &over)).await {
+                tracing::warn!(%error, "the end of jobs cannot be written");
+            }
             return;
         }
         // Somebody is done, or calls because there is more.
         let idle = running.len() < LANES;
         tokio::select! {
-            Some(done) = running.next() => {
-                if let Err(error) = done {
-                    tracing::warn!(%error, "the end of a job cannot be written");
-                }
-            }
+            Some(done) = running.next() => match done {
+                Ok(done) => over.extend(done),
+                Err(error) => tracing::warn!(%error, "the end of a job cannot be written"),
+            },
             () = app.wake.notified(), if idle => {}
             () = tokio::time::sleep(IDLE), if idle => {}
             _ = stopped.changed(), if !stopping => {}
@@ -127,16 +134,18 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
 /// Takes the jobs that are due and does them, one after another; says how many there were.
 pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     let cx = app.system();
-    let claimed = claim(app, jobs, BATCH).await?;
+    let claimed = claim(app, jobs, &[], BATCH).await?;
     let count = claimed.len();
     for job in claimed {
-        carry_out(&cx, jobs, job).await?;
+        if let Some(over) = carry_out(&cx, jobs, job).await? {
+            cx.write(move |tx| queue::take_out(tx, &[over])).await?;
+        }
     }
     Ok(count)
 }
 
-/// Takes at most so many of the jobs that are due.
-async fn claim(app: &App, jobs: &Jobs, most: usize) -> Result<Vec<Job>> {
+/// Takes out the jobs that are over, and takes at most so many of those that are due.
+async fn claim(app: &App, jobs: &Jobs, over: &[JobId], most: usize) -> Result<Vec<Job>> {
     app.refresh_snapshots().await?;
     let cx = app.system();
     if !jobs.scheduled.swap(true, Ordering::Relaxed) {
@@ -144,22 +153,34 @@ async fn claim(app: &App, jobs: &Jobs, most: usize) -> Result<Vec<Job>> {
         cx.write(move |tx| queue::ensure_schedules(tx, &schedules))
             .await?;
     }
-    cx.write(move |tx| queue::claim(tx, most)).await
+    let over = over.to_vec();
+    cx.write(move |tx| {
+        queue::take_out(tx, &over)?;
+        queue::claim(tx, most)
+    })
+    .await
 }
 
-/// Does one job, and writes how it ended.
-async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<()> {
+/// Does one job, and writes how it ended; one that is over is left for the caller to take out, many in one transaction. Where
+/// that does not happen, its lease runs out and it is done once more.
+async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<Option<JobId>> {
     let pause = jobs
         .schedules
         .iter()
         .find(|(kind, _)| *kind == job.kind)
         .map(|(_, pause)| *pause);
-    let result = attempt(cx, jobs, &job).await;
-    cx.write(move |tx| match &result {
-        Ok(()) => queue::done(tx, &job, pause),
-        Err(reason) => queue::failed(tx, &job, reason, pause),
-    })
-    .await
+    match (attempt(cx, jobs, &job).await, pause) {
+        (Ok(()), None) => return Ok(Some(job.id)),
+        (Ok(()), Some(pause)) => {
+            cx.write(move |tx| queue::again(tx, &job, pause, None))
+                .await?;
+        }
+        (Err(reason), pause) => {
+            cx.write(move |tx| queue::failed(tx, &job, &reason, pause))
+                .await?;
+        }
+    }
+    Ok(None)
 }
 
 /// Does one job; a panic is a failure like any other.

@@ -7,7 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id};
 use crate::kernel::ids::JobId;
-use crate::kernel::{Document, Error, Json, Result, Timestamp};
+use crate::kernel::{Batch, Document, Error, Json, Result, Timestamp};
 use crate::params;
 
 /// How often a job is tried before it is set aside.
@@ -61,15 +61,18 @@ pub fn claim(tx: &mut Tx<'_>, most: usize) -> Result<Vec<Job>> {
         .collect())
 }
 
-/// A job is done: it goes, or comes again after `pause`.
-pub fn done(tx: &mut Tx<'_>, job: &Job, pause: Option<Duration>) -> Result<()> {
-    match pause {
-        Some(pause) => again(tx, job, pause, None),
-        None => tx
-            .conn
-            .execute("DELETE FROM jobs WHERE id = ?", params![job.id])
-            .map(drop),
+/// Takes out jobs that are over.
+pub fn take_out(tx: &mut Tx<'_>, jobs: &[JobId]) -> Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
     }
+    let jobs = Batch::ids(jobs.iter().map(|id| id.uuid()));
+    tx.conn
+        .execute(
+            "DELETE FROM jobs WHERE id IN (SELECT x.id FROM ? AS x)",
+            params![jobs],
+        )
+        .map(drop)
 }
 
 /// A job failed: it is tried again after a growing pause, and set aside after [`MAX_ATTEMPTS`]. What is scheduled is never
@@ -98,7 +101,8 @@ fn backoff(job: &Job) -> Duration {
     base + base * jitter / 1024
 }
 
-fn again(tx: &mut Tx<'_>, job: &Job, pause: Duration, error: Option<&str>) -> Result<()> {
+/// Does a job once more after `pause`.
+pub fn again(tx: &mut Tx<'_>, job: &Job, pause: Duration, error: Option<&str>) -> Result<()> {
     let run_at: Timestamp = tx.now.plus(pause);
     tx.conn
         .execute(

@@ -47,7 +47,7 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
         .write(move |tx| remind(tx, payment_id, expires_at))
         .await?;
     if is_over {
-        reconcile::look_up(&cx, payment_id).await?;
+        reconcile::look_up(&cx, payment_id, |_| Ok(())).await?;
     }
     Ok(())
 }

@@ -52,15 +52,19 @@ pub async fn reconcile(cx: Cx) -> Result<()> {
         if Instant::now() > until {
             break;
         }
-        if let Err(error) = look_up(&cx, payment).await {
+        if let Err(error) = look_up(&cx, payment, |_| Ok(())).await {
             tracing::warn!(%payment, %error, "a payment could not be reconciled");
         }
     }
     move_money::reconcile(&cx, until).await
 }
 
-/// Reads a payment at its provider, and takes up what that says.
-pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
+/// Reads a payment at its provider, and takes up what that says; what comes `after` it is written with it.
+pub async fn look_up(
+    cx: &Cx,
+    id: PaymentId,
+    after: impl Fn(&mut Tx<'_>) -> Result<()> + Clone + Send + 'static,
+) -> Result<()> {
     let found = cx
         .read(move |tx| {
             let Some((payment, _)) = payments::find(tx, id)? else {
@@ -76,7 +80,7 @@ pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
         })
         .await?;
     let Some((provider, cart, by_link, request)) = found else {
-        return Ok(());
+        return cx.write(after).await;
     };
     let providers = cx.app.part::<PaymentProviders>()?;
     let provider = providers.get(&provider, "/provider")?;
@@ -88,23 +92,31 @@ pub async fn look_up(cx: &Cx, id: PaymentId) -> Result<()> {
     }
     if outcome == Outcome::Unknown {
         return cx
-            .write(move |tx| payments::check_later(tx, id, Some(ASK_AFTER)))
+            .write(move |tx| {
+                payments::check_later(tx, id, Some(ASK_AFTER))?;
+                after(tx)
+            })
             .await;
     }
     if is_approved(&outcome) {
-        return go_on(cx, cart, id).await;
+        go_on(cx, cart, id).await?;
+        return cx.write(after).await;
     }
-    match cx
-        .write(move |tx| take_up(tx, id, &outcome).map(drop))
-        .await
-    {
+    let also = after.clone();
+    let taken_up = cx
+        .write(move |tx| {
+            take_up(tx, id, &outcome).map(drop)?;
+            also(tx)
+        })
+        .await;
+    match taken_up {
         Ok(()) => Ok(()),
         // The money is there and the goods are gone, or it is not what was due: let it go and say so.
         Err(error) => {
             let code = error.code;
             let error = release::give_up(cx, id, error).await;
             if error.code == code && release::gives_up_on(code) {
-                return Ok(());
+                return cx.write(after).await;
             }
             Err(error)
         }
@@ -135,7 +147,7 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
                 return Ok(None);
             };
             let payment = match (&notice.payment, &notice.reference) {
-                (Some(payment), _) => payments::find(tx, *payment)?.map(|(row, _)| row.id),
+                (Some(payment), _) => payments::known(tx, *payment)?,
                 (None, Some(reference)) => payments::by_reference(tx, &notice.provider, reference)?,
                 (None, None) => {
                     let about = match &notice.customer {
@@ -154,12 +166,13 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
     let Some((notice, about)) = found else {
         return Ok(());
     };
+    let processed = move |tx: &mut Tx<'_>| payments::processed(tx, &notice);
     match about {
-        Some(About::Payment(payment)) => look_up(&cx, payment).await?,
+        Some(About::Payment(payment)) => return look_up(&cx, payment, processed).await,
         Some(About::Customer(customer)) => saved_methods::read_anew(&cx, customer).await?,
         None => {}
     }
-    cx.write(move |tx| payments::processed(tx, &notice)).await
+    cx.write(processed).await
 }
 
 /// Keeps a webhook and the job that follows it; one that is known already does nothing.

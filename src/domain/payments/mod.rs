@@ -38,7 +38,7 @@ pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
     News, by_reference, check_later, checkout_of, describe, due, facts_of, find, ids_of, insert,
-    lock, of_checkouts, record, record_first, reference_of,
+    known, lock, of_checkouts, record, record_first, reference_of,
 };
 pub use standing::Standing;
 

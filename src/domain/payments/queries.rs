@@ -79,6 +79,13 @@ fn events_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<Vec<PaymentEvent>> {
     )
 }
 
+/// The payment, if there is one.
+pub fn known(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<PaymentId>> {
+    let text = "SELECT id FROM payments WHERE id = ?";
+    let rows = tx.conn.rows::<Id, PaymentId>(text, params![id])?;
+    Ok(rows.into_iter().next())
+}
+
 /// The payment that its provider calls this.
 pub fn by_reference(tx: &mut Tx<'_>, provider: &str, reference: &str) -> Result<Option<PaymentId>> {
     let rows = tx.conn.rows::<Id, PaymentId>(

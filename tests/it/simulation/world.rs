@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::sql_types::BigInt;
 use mercer::app;
 use mercer::context::{App, Cx};
-use mercer::domain::carts::{CartStatus, CreateCart};
+use mercer::domain::carts::{ApplyCoupon, CartStatus, CreateCart};
 use mercer::domain::flows::{
-    self, CancelOrder, CapturePayment, PlaceOrder, RefundPayment, StartCheckout, VoidPayment,
+    self, CancelOrder, CapturePayment, CreatePaymentLink, PayPaymentLink, PlaceOrder,
+    RefundPayment, StartCheckout, VoidPayment,
 };
 use mercer::domain::orders::{ListOrders, Order, OrderStatus};
-use mercer::domain::payments::{GetPayment, PaymentAttemptKind};
+use mercer::domain::payments::{GetPayment, Payment, PaymentAttemptKind};
 use mercer::kernel::Clock;
 use mercer::kernel::ids::{CartId, PaymentId};
 use mercer::operation::{Operation, dispatch};
+use mercer::providers::Manual;
 use mercer::sabotage::Guard;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -24,7 +27,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use super::gateway::{Fate, Parked, Progress, Sim};
 use crate::support::{Kind, Shop, Store, server};
 
-/// A shop that sells two goods, one of them scarce; every run begins with a copy.
+/// A shop that sells two goods, one of them scarce, and takes a scarce coupon; every run begins with a copy.
 pub struct Template {
     bytes: Vec<u8>,
     channel: String,
@@ -36,6 +39,8 @@ impl Template {
         let shop = Shop::open(Kind::Sqlite);
         let store = Store::open(&shop);
         store.sell(&[("MUG", 1_500, 1_000), ("LAST", 900, 6)]);
+        let coupon = json!({ "code": "FEW", "amount": 100, "currency": "EUR", "usageLimit": 3 });
+        shop.staff().post("/coupons", coupon).created();
         let (channel, method) = (store.channel.clone(), store.method.clone());
         let closed = shop.close();
         let path = PathBuf::from(closed.url());
@@ -82,6 +87,7 @@ struct World<'a> {
     tasks: BTreeMap<usize, AbortHandle>,
     parked: Vec<Parked>,
     carts: Vec<CartId>,
+    links: Vec<String>,
     dice: Dice,
     trace: Vec<String>,
     faults: usize,
@@ -122,6 +128,7 @@ pub fn run(template: &Template, seed: u64, guard: Option<Guard>) -> Story {
             tasks: BTreeMap::new(),
             parked: Vec::new(),
             carts: Vec::new(),
+            links: Vec::new(),
             dice: Dice(seed),
             trace: Vec::new(),
             faults: 0,
@@ -129,7 +136,7 @@ pub fn run(template: &Template, seed: u64, guard: Option<Guard>) -> Story {
             working: None,
         };
         world.loosen().await;
-        for _ in 0..60 {
+        for _ in 0..70 {
             world.step().await;
         }
         let verdict = world.settle().await;
@@ -143,7 +150,12 @@ pub fn run(template: &Template, seed: u64, guard: Option<Guard>) -> Story {
 
 fn open(url: &str, clock: &Clock, sim: &Sim, guard: Option<Guard>) -> App {
     let config = server::config(url, &[("workers", "1"), ("connections", "1")]);
-    let app = app::open_with(config, clock.clone(), vec![Arc::new(sim.clone())]).unwrap();
+    let app = app::open_with(
+        config,
+        clock.clone(),
+        vec![Arc::new(sim.clone()), Arc::new(Manual)],
+    )
+    .unwrap();
     if let Some(guard) = guard {
         app.sabotage.remove(guard);
     }
@@ -217,7 +229,7 @@ impl World<'_> {
     }
 
     async fn step(&mut self) {
-        match self.dice.roll(20) {
+        match self.dice.roll(22) {
             0..=3 => self.shop().await,
             4..=5 => self.place_again().await,
             6..=9 if !self.parked.is_empty() => {
@@ -229,11 +241,12 @@ impl World<'_> {
                 };
                 self.release(which, fate).await;
             }
-            10..=12 => self.staff().await,
-            13 => self.crash().await,
-            14 => self.notice().await,
-            15 => self.act(),
-            16 => {
+            10..=13 => self.staff().await,
+            14 => self.link().await,
+            15 => self.crash().await,
+            16 => self.notice().await,
+            17 => self.act(),
+            18 => {
                 let minutes = [1, 3, 16, 31, 24 * 60][self.dice.roll(5)];
                 self.log(format!("{minutes} minutes pass"));
                 self.clock.advance(Duration::from_mins(minutes));
@@ -253,17 +266,27 @@ impl World<'_> {
             "shippingMethodId": self.template.method,
             "shippingAddress": { "name": "Ada", "line1": "1 High Street", "city": "Berlin", "postcode": "10115", "country": "DE" },
         });
-        let token = ["approve", "approve", "approve", "decline", "action"][self.dice.roll(5)];
+        let token = ["approve", "approve", "later", "decline", "action"][self.dice.roll(5)];
         let made = ask::<CreateCart>(self.cx(), cart).await.unwrap();
         assert_eq!(made.cart.status, CartStatus::Open);
         let cart = made.cart.id;
         self.carts.push(cart);
+        if self.dice.roll(3) == 0 {
+            let coupon = json!({ "cartId": cart, "code": "FEW" });
+            // One that is used up is refused.
+            let applied = said(ask::<ApplyCoupon>(self.cx(), coupon).await, "applied");
+            self.log(format!("coupon: {applied}"));
+        }
         self.pay(cart, token).await;
     }
 
     async fn pay(&mut self, cart: CartId, token: &str) {
         let (start, place) = (self.cx(), self.cx());
-        let payment = json!({ "cartId": cart, "payment": { "provider": "sim", "token": token } });
+        let payment = match token {
+            "later" => json!({ "provider": "manual" }),
+            _ => json!({ "provider": "sim", "token": token }),
+        };
+        let payment = json!({ "cartId": cart, "payment": payment });
         let number = self.carts.iter().position(|c| *c == cart);
         self.start(
             &format!("cart {number:?} is paid with {token}"),
@@ -311,18 +334,26 @@ impl World<'_> {
         let amount = [None, Some(500), Some(1_490), Some(5_000)][self.dice.roll(4)];
         let cx = self.cx();
         let body = json!({ "id": payment, "amount": amount });
-        match self.dice.roll(8) {
+        match self.dice.roll(11) {
+            9..=10 => {
+                let lines = json!([{ "lineId": order.lines[0].id, "quantity": 1 }]);
+                let shipment = format!("S{}", self.dice.roll(3));
+                let what = format!("order {which}: ship {shipment}");
+                let body = json!({ "id": payment, "lines": lines, "shipment": shipment });
+                let task = async move { said(ask::<CapturePayment>(cx, body).await, "captured") };
+                self.start(&what, task).await
+            }
             0..=2 => {
                 let task = async move { said(ask::<CapturePayment>(cx, body).await, "captured") };
                 self.start(&format!("order {which}: capture {amount:?}"), task)
                     .await
             }
-            3..=5 => {
+            3..=6 => {
                 let task = async move { said(ask::<RefundPayment>(cx, body).await, "refunded") };
                 self.start(&format!("order {which}: refund {amount:?}"), task)
                     .await
             }
-            6 => {
+            7 => {
                 let body = json!({ "id": payment });
                 let task = async move { said(ask::<VoidPayment>(cx, body).await, "voided") };
                 self.start(&format!("order {which}: void"), task).await
@@ -333,6 +364,46 @@ impl World<'_> {
                 self.start(&format!("order {which}: cancel"), task).await
             }
         };
+    }
+
+    /// Somebody sends a shopper a link to pay an order with, or a shopper pays with one, perhaps not for the first time.
+    async fn link(&mut self) {
+        let orders = self.orders().await;
+        if self.links.is_empty() || self.dice.roll(3) == 0 {
+            let later: Vec<&Order> = orders
+                .iter()
+                .filter(|o| o.payments[0].provider == "manual")
+                .collect();
+            if later.is_empty() {
+                return;
+            }
+            let order = later[self.dice.roll(later.len())];
+            let made = ask::<CreatePaymentLink>(self.cx(), json!({ "orderId": order.id })).await;
+            self.log(format!(
+                "link {} for order {}",
+                self.links.len(),
+                order.number
+            ));
+            match made {
+                Ok(made) => self.links.push(made.token),
+                Err(code) => return self.log(code),
+            }
+        }
+        let which = self.dice.roll(self.links.len());
+        let card = ["approve", "approve", "decline", "action"][self.dice.roll(4)];
+        let payment = json!({ "provider": "sim", "token": card });
+        let (cx, body) = (
+            self.cx(),
+            json!({ "token": self.links[which], "payment": payment }),
+        );
+        let task = async move {
+            match ask::<PayPaymentLink>(cx, body).await {
+                Ok(paid) => paid.outcome.as_str().to_owned(),
+                Err(code) => code,
+            }
+        };
+        self.start(&format!("link {which} is paid with {card}"), task)
+            .await;
     }
 
     /// The process is killed: what was on its way is gone, what is in the database stays, and it starts again.
@@ -354,7 +425,7 @@ impl World<'_> {
 
     /// What the database itself would forbid is allowed, so that the missing guard shows.
     async fn loosen(&self) {
-        if self.guard == Some(Guard::Stock) {
+        if matches!(self.guard, Some(Guard::Stock | Guard::Coupon)) {
             let system = self.app.system();
             let loose =
                 system.write(|tx| Ok(tx.conn.batch("PRAGMA ignore_check_constraints = ON")?));
@@ -421,15 +492,20 @@ impl World<'_> {
     /// The provider answers again, everything it has said arrives, time passes; then everything must add up.
     async fn settle(&mut self) -> Result<(), String> {
         self.log("--- settling");
+        let mut told = 0;
         for _ in 0..40 {
             while !self.parked.is_empty() {
                 self.release(0, Fate::Answered).await;
             }
-            for which in 0..self.sim.notices().len() {
+            for which in told..self.sim.notices().len() {
                 self.receive(which).await;
             }
+            told = self.sim.notices().len();
             self.work().await;
             if self.tasks.is_empty() {
+                if self.is_quiet().await {
+                    break;
+                }
                 self.clock.advance(Duration::from_mins(7));
             }
         }
@@ -445,6 +521,19 @@ impl World<'_> {
         self.compare().await
     }
 
+    /// Whether nothing is on its way any more: no job but those of a schedule, nothing to be asked for, no checkout.
+    async fn is_quiet(&self) -> bool {
+        let text =
+            "SELECT (SELECT count(*) FROM jobs WHERE unique_key IS NULL AND status <> 'dead')
+                + (SELECT count(*) FROM payments WHERE next_check_at IS NOT NULL)
+                + (SELECT count(*) FROM payment_attempts WHERE status = 'pending')
+                + (SELECT count(*) FROM checkouts WHERE status IN ('open', 'paying'))
+                + (SELECT count(*) FROM events WHERE relayed_at IS NULL)";
+        let system = self.app.system();
+        let open = system.read(move |tx| tx.conn.rows::<BigInt, i64>(text, vec![]));
+        open.await.unwrap() == [0]
+    }
+
     async fn compare(&self) -> Result<(), String> {
         let orders = self.orders().await;
         let mut of_cart: BTreeMap<CartId, usize> = BTreeMap::new();
@@ -455,6 +544,17 @@ impl World<'_> {
         }
         if let Some((cart, n)) = of_cart.iter().find(|(_, n)| **n > 1) {
             return Err(format!("cart {cart} is {n} orders"));
+        }
+        for order in &orders {
+            let held = |p: &Payment| p.captured.amount - p.refunded.amount + p.outstanding.amount;
+            let by_card = order.payments.iter().filter(|p| p.provider == "sim");
+            let (held, total): (i64, i64) = (by_card.map(held).sum(), order.totals.total.amount);
+            if held > total {
+                return Err(format!(
+                    "order {}: {held} of {total} are held",
+                    order.number
+                ));
+            }
         }
         for (id, books) in self.sim.books() {
             let (reserved, captured, refunded) = books.amounts();
