@@ -4,7 +4,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Tx;
-use crate::domain::carts::{self, Quote};
+use crate::domain::carts::{self, Address, CartRow, Quote};
 use crate::domain::credits::Share;
 use crate::domain::payments::{self, Payment, PaymentRow, Standing};
 use crate::kernel::column::{Doc, Id, Ts};
@@ -44,7 +44,7 @@ output! {
         status: CheckoutStatus,
         /// What is to be paid.
         total: Money,
-        /// How what gift cards and store credit leave is paid; null where they pay all of it.
+        /// How what gift cards and store credit leave is paid; null where nothing is left.
         #[schema(required = true)]
         payment: Option<Payment>,
         /// What gift cards and store credit pay, in the order in which they were given.
@@ -87,6 +87,9 @@ pub struct Chosen {
     /// Whose the token is, where it names a method that the provider keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keeper: Option<Keeper>,
+    /// Who buys, as it was when the quote was frozen: the money may come after the cart has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Buyer>,
     /// Whether the money is taken with the order, as its channel wanted when the checkout was started.
     #[serde(default)]
     pub capture: bool,
@@ -96,6 +99,25 @@ pub struct Chosen {
     /// Whether it is an invoice on credit terms.
     #[serde(default)]
     pub on_terms: bool,
+}
+
+/// Who buys, and where it goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Buyer {
+    email: Option<String>,
+    shipping_address: Option<Json<Address>>,
+    billing_address: Option<Json<Address>>,
+}
+
+impl Buyer {
+    /// The buyer of a cart.
+    pub fn of(cart: &CartRow) -> Self {
+        Self {
+            email: cart.email.clone(),
+            shipping_address: cart.shipping_address.clone(),
+            billing_address: cart.billing_address.clone(),
+        }
+    }
 }
 
 const COLUMNS: &str = "id, cart_id, cart_version, status, remote, quote, currency, total, payment_id, payment, expires_at, created_at";
@@ -171,10 +193,10 @@ impl CheckoutRow {
         }
     }
 
-    /// Whether gift cards and store credit pay all of it, so that nobody is asked for money. The payment of the checkout is
-    /// then that of the first of them.
+    /// Whether nothing is left to be paid, so that nobody is asked for money. The payment of the checkout is then that of the
+    /// first gift card or store credit, or none.
     pub fn is_covered(&self) -> bool {
-        !self.payment.credits.is_empty() && self.due().amount == 0
+        self.due().amount == 0
     }
 
     /// The payments that stand for gift cards and store credit, as they were recorded when the checkout was started.
@@ -222,6 +244,23 @@ impl CheckoutRow {
         }
     }
 
+    /// The cart with the buyer as it was frozen.
+    pub fn frozen(&self, cart: CartRow) -> CartRow {
+        match self.payment.buyer.clone() {
+            Some(Buyer {
+                email,
+                shipping_address,
+                billing_address,
+            }) => CartRow {
+                email,
+                shipping_address,
+                billing_address,
+                ..cart
+            },
+            None => cart,
+        }
+    }
+
     /// The checkout as clients see it, with what is known of its own payment and of those by credit.
     pub fn into_checkout(self, payment: Option<Payment>, credits: Vec<Payment>) -> Checkout {
         Checkout {
@@ -256,7 +295,7 @@ impl Query for super::GetCheckout {
             format!("SELECT {COLUMNS} FROM checkouts WHERE cart_id = ? ORDER BY id DESC LIMIT 1");
         let row =
             one(tx, &text, params![self.cart_id])?.ok_or_else(|| Error::not_found("checkout"))?;
-        if row.payment.credits.is_empty() {
+        if row.payment.credits.is_empty() && !row.is_covered() {
             let (payment, events) = payments::find(tx, row.payment_id)?
                 .ok_or_else(|| Error::internal("a checkout without a payment"))?;
             let payment = Standing::of(&events).into_payment(payment);

@@ -84,9 +84,11 @@ pub enum Next {
     Known(Box<Placement>),
     /// The provider said no, which is recorded.
     Declined(String),
-    /// What there was to know is recorded, and there is nothing to place.
+    /// What there was to know is recorded, and changes nothing about what is placed.
     Over,
 }
+
+const OVER: Step = ControlFlow::Continue(Next::Over);
 
 impl Flow for PlaceOrder {
     async fn run(self, cx: &Cx) -> Result<Answer<Placement>> {
@@ -108,7 +110,10 @@ async fn run(
     only: Option<PaymentId>,
 ) -> Result<Answer<Placement>> {
     let begun = cx
-        .settle_or(move |tx| begin(tx, cart, question, only))
+        .settle_or(move |tx| {
+            let step = begin(tx, cart, question, only)?;
+            answered(tx, cart, step)
+        })
         .await?;
     let (checkout, request) = match begun {
         ControlFlow::Break(answer) => return Ok(answer),
@@ -127,7 +132,13 @@ async fn run(
         },
     };
     let payment = checkout.payment_id;
-    match cx.settle_or(move |tx| take_up(tx, payment, &outcome)).await {
+    let settled = cx
+        .settle_or(move |tx| {
+            let step = take_up(tx, payment, &outcome)?;
+            answered(tx, cart, step)
+        })
+        .await;
+    match settled {
         Ok(ControlFlow::Break(answer)) => Ok(answer),
         Ok(ControlFlow::Continue(next)) => next.into_answer(),
         Err(error) => Err(release::give_up(cx, payment, error).await),
@@ -250,7 +261,7 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             }
             _ => {
                 payments::check_later(tx, payment, None)?;
-                over(tx, checkout.cart_id)
+                Ok(OVER)
             }
         };
     };
@@ -263,20 +274,22 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
         CheckoutStatus::Replaced | CheckoutStatus::Expired if is_money => {
             if release::has_begun(&events) {
                 release::enqueue(tx, payment);
-                return over(tx, checkout.cart_id);
+                return Ok(OVER);
             }
             finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
         _ => {
             let again = (report.state == State::Processing).then_some(ASK_AFTER);
-            payments::check_later(tx, payment, again)?;
+            if again.is_some() || row.next_check_at.is_some() {
+                payments::check_later(tx, payment, again)?;
+            }
             if !is_main && checkout.status == CheckoutStatus::Ordered {
                 let order = orders::id_for_checkout(tx, checkout.id)?
                     .ok_or_else(|| Error::not_found("order"))?;
                 let order = orders::row(tx, order)?;
                 payment_links::settle(tx, &order, &row, &events, &standing)?;
             }
-            over(tx, checkout.cart_id)
+            Ok(OVER)
         }
     }
 }
@@ -302,11 +315,14 @@ fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     }
 }
 
-/// The news is taken up, and changes nothing about what is placed.
-fn over(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
+/// What somebody who asked is told: where nothing was placed just now, the order that is there already.
+fn answered(tx: &mut Tx<'_>, cart: CartId, step: Step) -> Result<Step> {
+    if !matches!(step, ControlFlow::Continue(Next::Over)) {
+        return Ok(step);
+    }
     Ok(match orders::find_for_checkout(tx, cart)? {
         Some(order) => ControlFlow::Break(Placement::placed(order)),
-        None => ControlFlow::Continue(Next::Over),
+        None => OVER,
     })
 }
 
@@ -412,12 +428,15 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         payments::check_later(tx, checkout.payment_id, None)?;
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Replaced)?;
         release::enqueue(tx, checkout.payment_id);
-        return over(tx, checkout.cart_id);
+        return Ok(OVER);
     };
-    // Once the money is on its way, what was frozen is what is sold.
-    if checkout.status != CheckoutStatus::Paying {
+    // Once the money is on its way, what was frozen is what is sold, to whom it was.
+    let cart = if checkout.status == CheckoutStatus::Paying {
+        checkout.frozen(cart)
+    } else {
         refuse_changed(checkout, &cart)?;
-    }
+        cart
+    };
     let id = OrderId::new();
     let due_at = if checkout.payment.on_terms {
         credit_terms::take(

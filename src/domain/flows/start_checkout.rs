@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::checkouts::{self, Checkout, CheckoutRow, CheckoutStatus, Chosen};
+use super::checkouts::{self, Buyer, Checkout, CheckoutRow, CheckoutStatus, Chosen};
 use super::{move_money, release};
 use crate::auth::Scope;
 use crate::context::{Cx, Tx};
@@ -37,8 +37,7 @@ input! {
         /// How much the store credit of the cart's e-mail address pays at most, in minor units, after the gift cards. Needs
         /// the scope `credits:write`.
         store_credit: Option<Minor>,
-        /// How the rest is paid. May be left out where gift cards and store credit pay all of it; what it says is not used
-        /// then.
+        /// How the rest is paid. May be left out where nothing is left to be paid; what it says is not used then.
         payment: Option<NewPayment>,
     }
 }
@@ -149,6 +148,7 @@ impl StartCheckout {
             way.chosen.on_terms =
                 credit_terms::refuse_beyond(tx, email, rest, channel.invoice_needs_terms)?;
         }
+        way.chosen.buyer = Some(Buyer::of(&cart));
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
             if replaced.remote {
@@ -247,14 +247,15 @@ impl Way {
     ) -> Result<Self> {
         let credit: i64 = credits.iter().map(|share| share.amount).sum();
         match (chosen, credits.first()) {
-            (_, Some(first)) if credit == quote.total => Ok(Self {
-                payment_id: first.payment_id,
+            (_, first) if credit == quote.total => Ok(Self {
+                payment_id: first.map_or(payment_id, |first| first.payment_id),
                 chosen: Chosen {
-                    provider: first.kind.as_str().to_owned(),
-                    method: first.kind.as_str().to_owned(),
+                    provider: first.map_or("", |first| first.kind.as_str()).to_owned(),
+                    method: first.map_or("", |first| first.kind.as_str()).to_owned(),
                     token: None,
                     return_url: None,
                     keeper: None,
+                    buyer: None,
                     capture: true,
                     on_terms: false,
                     credits,
@@ -337,6 +338,7 @@ pub fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
         token: wanted.token.clone(),
         return_url: wanted.return_url.clone(),
         keeper: None,
+        buyer: None,
         capture,
         on_terms: false,
         credits: Vec::new(),

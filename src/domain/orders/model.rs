@@ -80,6 +80,8 @@ impl OrderPaymentStatus {
             Self::Paid
         } else if captured > 0 {
             Self::PartiallyPaid
+        } else if due == 0 && payments.is_empty() {
+            Self::Paid
         } else if has(PaymentStatus::Authorized) {
             Self::Authorized
         } else if has(PaymentStatus::Awaited) {

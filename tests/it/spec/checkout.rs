@@ -106,6 +106,26 @@ both! {
         assert_eq!(store.stock("MUG"), (10, 0, 4));
     }
 
+    fn a_cart_that_changes_while_it_is_paid_is_sold_as_it_was(shop) {
+        let store = with_mugs(shop);
+        for provider in ["test", "test_remote"] {
+            let cart = store.cart(&[("MUG", 2)]);
+            cart.pay_by(&json!({ "provider": provider, "token": "timeout" })).created();
+            assert_eq!(cart.place().ok().text("/outcome"), "processing");
+            let elsewhere = json!({ "email": "eve@example.com", "shippingAddress": { "name": "Eve", "line1": "2 Low Street",
+                "city": "Wien", "postcode": "1010", "country": "AT" } });
+            cart.client.patch(&cart.path(""), elsewhere).ok();
+            cart.client.post(&cart.path("/lines"), json!({ "lines": store.lines(&[("MUG", 1)]) })).ok();
+            shop.wait(Duration::from_hours(1));
+            shop.work();
+            let placed = cart.place().ok();
+            let order = |field: &str| placed.at(&format!("/order/{field}")).clone();
+            assert_eq!((order("email"), order("shippingAddress/country")), (json!("ada@example.com"), json!("DE")));
+            assert_eq!((order("lines/0/quantity"), order("totals/total/amount")), (json!(2), placed.at("/order/payments/0/amount/amount").clone()));
+        }
+        shop.check();
+    }
+
     fn a_payment_that_never_arrived_frees_the_cart_for_another(shop) {
         let store = with_mugs(shop);
         let cart = store.cart(&[("MUG", 2)]);
@@ -270,14 +290,22 @@ both! {
         shop.check();
     }
 
-    fn an_order_for_nothing_is_placed(shop) {
-        let store = Store::open(shop);
+    fn an_order_for_nothing_is_placed_and_nobody_is_asked_for_money(shop) {
+        let store = Store::delivering_for_nothing(shop);
         store.sell(&[("GIFT", 0, 10)]);
-        let rates = json!([{ "currency": "EUR", "from": 0, "amount": 0 }]);
-        shop.staff().patch(&format!("/shipping-methods/{}", store.method), json!({ "rates": rates })).ok();
-        let order = store.order(&[("GIFT", 2)]);
-        assert_eq!(order["totals"]["total"]["amount"], 0);
-        assert_eq!(order["payments"][0]["status"], "authorized");
+        for payment in [Value::Null, json!({ "provider": "test", "token": "decline" })] {
+            let cart = store.cart(&[("GIFT", 2)]);
+            let started = cart.pay_by(&payment).created();
+            assert_eq!((started.at("/payment"), started.at("/total/amount")), (&Value::Null, &json!(0)));
+            assert_eq!(cart.client.get(&cart.path("/checkout")).ok().at("/payment"), &Value::Null);
+            let placed = cart.place().ok();
+            assert_eq!((placed.text("/outcome"), placed.text("/order/paymentStatus")), ("placed", "paid"));
+            assert_eq!(placed.at("/order/payments"), &json!([]));
+            assert_eq!(cart.place().ok().text("/order/id"), placed.text("/order/id"));
+        }
+        let order = shop.orders()[0]["id"].as_str().unwrap().to_owned();
+        shop.staff().once().post(&format!("/orders/{order}/cancel"), json!({})).ok();
+        assert_eq!(store.stock("GIFT"), (10, 0, 2));
         shop.check();
     }
 
