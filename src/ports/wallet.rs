@@ -12,6 +12,8 @@ pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, WalletError>> + Se
 pub enum WalletError {
     /// The provider refused, for this reason.
     Refused(String),
+    /// The provider has no such customer any more.
+    Missing,
     /// Nobody knows; ask again.
     Unknown,
 }
@@ -42,17 +44,18 @@ pub struct Setup {
 
 /// A provider that keeps payment methods.
 pub trait Wallet: Send + Sync {
-    /// Makes a customer, once for each of ours. Gives the provider's name for it.
+    /// Makes a customer, once for each of ours and each version of it. Gives the provider's name for it.
     fn create_customer<'a>(
         &'a self,
         customer: PaymentCustomerId,
+        version: i64,
         email: &'a str,
     ) -> Asked<'a, String>;
 
     /// Begins to keep a method of a customer that may be charged while the shopper is away.
     fn set_up<'a>(&'a self, customer: &'a str) -> Asked<'a, Setup>;
 
-    /// All that it keeps for a customer, at most a hundred.
+    /// All that it keeps for a customer, the newest first.
     fn list<'a>(&'a self, customer: &'a str) -> Asked<'a, Vec<KeptMethod>>;
 
     /// Forgets a method. One that is not there is forgotten already.

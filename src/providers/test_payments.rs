@@ -157,7 +157,12 @@ impl LocalPayments for TestPayments {
 }
 
 impl Wallet for TestPayments {
-    fn create_customer<'a>(&'a self, customer: PaymentCustomerId, _: &'a str) -> Asked<'a, String> {
+    fn create_customer<'a>(
+        &'a self,
+        customer: PaymentCustomerId,
+        _: i64,
+        _: &'a str,
+    ) -> Asked<'a, String> {
         Box::pin(ready(Ok(format!("test_{customer}"))))
     }
 

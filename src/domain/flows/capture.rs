@@ -12,6 +12,7 @@ use crate::kernel::ids::PaymentId;
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, Result};
 use crate::operation::{Answer, Flow};
+use crate::ports::payment::{Captures, PaymentProviders};
 
 input! {
     /// Takes reserved money.
@@ -25,8 +26,8 @@ input! {
         lines: Option<Vec<OrderLineUnits>>,
         /// The shipment's name in the caller's words, 1 to 100 characters: the same shipment is captured once.
         shipment: Option<String>,
-        /// Whether the rest is to be let go: left out, it is with the last units of the order; where the provider captures once,
-        /// it always is.
+        /// Whether the rest is to be let go: left out, it is with the last units of the order. Where the provider captures a
+        /// payment once it always is, and a shipment that is not the last must say so.
         last: Option<bool>,
     }
 }
@@ -64,10 +65,26 @@ impl CapturePayment {
         };
         let (order, lines) = order_paid_by(tx, self.id)?;
         let (payment, events) = payments::lock(tx, self.id)?;
+        if let Some(shipment) = &self.shipment {
+            payments::refuse_captured(tx, payment.id, shipment)?;
+        }
         let captured = payments::captured_units(tx, payment.checkout_id)?;
         let (shares, last) = orders::to_capture(&lines, &captured, units)?;
-        let worth: i64 = if last {
-            // To the cent what is left, whichever units were called off in between.
+        let last = self.last.unwrap_or(last);
+        let providers = tx.app().part::<PaymentProviders>()?;
+        let provider = providers.get(&payment.provider, "/provider")?;
+        if provider.abilities().captures == Captures::Once && !last {
+            let detail = "The provider captures a payment once, and more is to be shipped: say `last` to take what these units \
+                come to and let the rest go, or capture an amount.";
+            return Err(Error::field(
+                Code::InvalidState,
+                "/last",
+                "captured_once",
+                detail,
+            ));
+        }
+        let worth: i64 = if last && self.last.is_none() {
+            // To the cent what is left, whatever was called off and refunded in between.
             let before: i64 = captured.values().map(|line| line.amount).sum();
             order.grand_total - order.cancelled_total - before
         } else {
@@ -77,14 +94,14 @@ impl CapturePayment {
             let detail = "The units cost nothing, so nothing is captured for them.";
             return Err(Error::new(Code::InvalidState, detail));
         }
-        let reserved = payments::left(tx, payment.id, &Standing::of(&events))?.reserved;
-        // Nothing reserved is for `begin` to refuse.
-        wish.amount = Some(if reserved == 0 {
+        let left = payments::left(tx, payment.id, &Standing::of(&events))?;
+        // Nothing reserved is for `begin` to refuse. Nothing is let go while another capture is on its way.
+        wish.amount = Some(if left.reserved == 0 {
             worth
         } else {
-            worth.min(reserved)
+            worth.min(left.reserved)
         });
-        wish.last = self.last.unwrap_or(last);
+        wish.last = last && left.moving == 0;
         wish.lines = shares.iter().map(AttemptLine::from).collect();
         Ok(wish)
     }

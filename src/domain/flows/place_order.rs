@@ -208,11 +208,15 @@ fn begin(
         Reach::Local(local) => decided(tx, &checkout, &local.decide(&checkout.authorize())),
         Reach::Remote => {
             let cart = carts::find(tx, cart)?;
-            refuse_changed(&checkout, &cart)?;
+            let (payment, events) = payments::lock(tx, checkout.payment_id)?;
+            // Once the provider was asked and nobody knows yet, what was frozen is what is sold.
+            if payment.next_check_at.is_none() {
+                refuse_changed(&checkout, &cart)?;
+            }
+            let cart = checkout.frozen(cart);
             let email = cart.email.as_deref().unwrap_or_default();
             coupons::refuse_used_up(tx, &checkout.quote.uses(), email)?;
             credits::refuse_short(tx, &checkout.payment.credits)?;
-            let (payment, events) = payments::lock(tx, checkout.payment_id)?;
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
             let request = checkout.ask(&payment);
             if question == Question::Authorize {
@@ -427,7 +431,9 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         carts::find(tx, checkout.cart_id)?;
         payments::check_later(tx, checkout.payment_id, None)?;
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Replaced)?;
-        release::enqueue(tx, checkout.payment_id);
+        if !checkout.is_covered() {
+            release::enqueue(tx, checkout.payment_id);
+        }
         return Ok(OVER);
     };
     // Once the money is on its way, what was frozen is what is sold, to whom it was.

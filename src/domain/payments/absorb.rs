@@ -67,7 +67,8 @@ pub fn absorb(
         standing = after(&fresh);
     }
     record(tx, payment.id, &fresh)?;
-    let ended = end_attempts(tx, payment, report, standing)?;
+    let once = abilities.captures == Captures::Once;
+    let ended = end_attempts(tx, payment, report, standing, once)?;
     Ok(Absorbed {
         standing,
         fresh,
@@ -181,6 +182,7 @@ fn end_attempts(
     payment: &PaymentRow,
     report: &Report,
     standing: Standing,
+    once: bool,
 ) -> Result<Vec<PaymentAttemptId>> {
     let mut ended = Vec::new();
     let attempts = attempts::of_payment(tx, payment.id)?;
@@ -197,7 +199,7 @@ fn end_attempts(
             PaymentAttemptKind::Void => standing.outstanding == 0,
             // An intent that is captured once does not say by which attempt.
             PaymentAttemptKind::Capture => {
-                own.is_some() || (standing.outstanding == 0 && standing.captured > 0)
+                own.is_some() || (once && standing.outstanding == 0 && standing.captured > 0)
             }
             PaymentAttemptKind::Refund => own.is_some(),
         };

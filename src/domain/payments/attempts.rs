@@ -202,15 +202,7 @@ pub fn begin(
                 ..
             },
             Some(shipment),
-        ) => {
-            let message = format!("The shipment {shipment} was captured already.");
-            Error::field(
-                Code::AlreadyExists,
-                "/shipment",
-                "captured_already",
-                message,
-            )
-        }
+        ) => captured_already(shipment),
         (error, _) => error,
     })?;
     insert_lines(tx, attempt.id, &wish.lines)?;
@@ -278,6 +270,28 @@ pub fn captured_units(
         params![checkout],
     )?;
     Ok(rows.into_iter().map(|line| (line.line_id, line)).collect())
+}
+
+/// Refuses a shipment that was captured before, or may have been.
+pub fn refuse_captured(tx: &mut Tx<'_>, payment: PaymentId, shipment: &str) -> Result<()> {
+    let found = tx.conn.rows::<Id, PaymentAttemptId>(
+        "SELECT id FROM payment_attempts WHERE payment_id = ? AND shipment = ? AND status <> 'failed'",
+        params![payment, shipment],
+    )?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(captured_already(shipment))
+}
+
+fn captured_already(shipment: &str) -> Error {
+    let message = format!("The shipment {shipment} was captured already.");
+    Error::field(
+        Code::AlreadyExists,
+        "/shipment",
+        "captured_already",
+        message,
+    )
 }
 
 /// The units that an attempt is for.

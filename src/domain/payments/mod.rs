@@ -27,7 +27,7 @@ mod standing;
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
     AttemptLine, Claimed, Left, Wish, begin, captured_units, check_at, due as due_attempts, end,
-    find as find_attempt, left, lines_of as lines_of_attempt, of_claim,
+    find as find_attempt, left, lines_of as lines_of_attempt, of_claim, refuse_captured,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,

@@ -1,6 +1,6 @@
 use super::model::{
-    DeletePaymentMethod, MethodRow, PaymentMethodSetup, RefreshPaymentMethods, SavedPaymentMethod,
-    SavedPaymentMethods, SetDefaultPaymentMethod, SetUpPaymentMethod,
+    CustomerRow, DeletePaymentMethod, MethodRow, PaymentMethodSetup, RefreshPaymentMethods,
+    SavedPaymentMethod, SavedPaymentMethods, SetDefaultPaymentMethod, SetUpPaymentMethod,
 };
 use super::{ListSavedPaymentMethods, queries};
 use crate::auth::Scope;
@@ -53,22 +53,20 @@ impl Flow for SetUpPaymentMethod {
         let customer = cx
             .write(move |tx| queries::customer_of(tx, &provider, &email))
             .await?;
-        let id = customer.id;
-        let reference = if let Some(reference) = customer.reference {
-            reference
-        } else {
-            let opened = wallet
-                .create_customer(id, &customer.email)
-                .await
-                .map_err(said)?;
-            cx.write(move |tx| queries::name_customer(tx, id, &opened))
-                .await?;
-            let named = cx.read(move |tx| queries::customer(tx, id)).await?;
-            named.reference.unwrap_or_default()
+        let reference = named(cx, wallet, customer.clone()).await?;
+        let setup = match wallet.set_up(&reference).await {
+            Err(WalletError::Missing) => {
+                let (id, lost) = (customer.id, customer.clone());
+                cx.write(move |tx| queries::lose(tx, &lost)).await?;
+                let anew = cx.read(move |tx| queries::customer(tx, id)).await?;
+                let reference = named(cx, wallet, anew).await?;
+                wallet.set_up(&reference).await
+            }
+            known => known,
         };
-        let setup = wallet.set_up(&reference).await.map_err(said)?;
+        let setup = setup.map_err(said)?;
         if setup.client_secret.is_none() {
-            read_anew(cx, id).await?;
+            read_anew(cx, customer.id).await?;
         }
         cx.settle(move |tx| {
             Ok(PaymentMethodSetup {
@@ -78,6 +76,22 @@ impl Flow for SetUpPaymentMethod {
         })
         .await
     }
+}
+
+/// What the provider calls a customer, who is made there where it does not know them.
+async fn named(cx: &Cx, wallet: &dyn Wallet, customer: CustomerRow) -> Result<String> {
+    if let Some(reference) = customer.reference {
+        return Ok(reference);
+    }
+    let id = customer.id;
+    let made = wallet.create_customer(id, customer.version, &customer.email);
+    let made = made.await.map_err(said)?;
+    cx.write(move |tx| {
+        queries::name_customer(tx, id, &made)?;
+        let named = queries::customer(tx, id)?.reference;
+        named.ok_or_else(|| Error::internal("a customer without a name"))
+    })
+    .await
 }
 
 impl Flow for RefreshPaymentMethods {
@@ -122,7 +136,13 @@ pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
             return Ok(());
         };
         let wallet = wallet(cx, &customer.provider)?;
-        let methods = wallet.list(reference).await.map_err(said)?;
+        let methods = match wallet.list(reference).await {
+            Ok(methods) => methods,
+            Err(WalletError::Missing) => {
+                return cx.write(move |tx| queries::lose(tx, &customer)).await;
+            }
+            Err(error) => return Err(said(error)),
+        };
         let written = cx
             .write(move |tx| {
                 let first = queries::raise(tx, &customer)?;
@@ -183,9 +203,10 @@ fn wallet<'a>(cx: &'a Cx, provider: &str) -> Result<&'a dyn Wallet> {
 fn said(error: WalletError) -> Error {
     match error {
         WalletError::Refused(reason) => {
-            let message = format!("The provider refused: {reason}.");
-            Error::field(Code::PaymentDeclined, "/provider", "declined", message)
+            let detail = format!("The provider refused: {reason}.");
+            Error::new(Code::PaymentDeclined, detail)
         }
+        WalletError::Missing => Error::not_found("customer of the provider"),
         WalletError::Unknown => Error::unavailable("the provider gave no answer"),
     }
 }

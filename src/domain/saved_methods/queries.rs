@@ -92,6 +92,19 @@ pub fn raise(tx: &mut Tx<'_>, customer: &CustomerRow) -> Result<bool> {
     Ok(raised == 1)
 }
 
+/// The provider has forgotten a customer, and with them everything it kept. They are made anew when they are needed.
+pub fn lose(tx: &mut Tx<'_>, customer: &CustomerRow) -> Result<()> {
+    if !raise(tx, customer)? {
+        return Ok(());
+    }
+    take_up(tx, customer, &[])?;
+    tx.conn.execute(
+        "UPDATE payment_customers SET reference = NULL WHERE id = ?",
+        params![customer.id],
+    )?;
+    Ok(())
+}
+
 /// Writes what a provider keeps for a customer: what is new is added, what is not kept any more is forgotten, and what was
 /// forgotten stays so.
 pub fn take_up(tx: &mut Tx<'_>, customer: &CustomerRow, kept: &[KeptMethod]) -> Result<()> {
@@ -169,9 +182,12 @@ pub fn set_default(tx: &mut Tx<'_>, method: &MethodRow) -> Result<()> {
         "UPDATE saved_payment_methods SET is_default = false WHERE email = ?",
         params![method.email.as_str()],
     )?;
-    tx.conn.execute(
+    let set = tx.conn.execute(
         "UPDATE saved_payment_methods SET is_default = true WHERE id = ? AND forgotten_at IS NULL",
         params![method.id],
     )?;
+    if set == 0 {
+        return Err(Error::not_found("saved payment method"));
+    }
     Ok(())
 }

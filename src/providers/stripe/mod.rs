@@ -52,7 +52,7 @@ pub const VERSION: &str = "2025-09-30.clover";
 /// Stripe's search finds a new intent within a minute; not found sooner than this means nothing.
 const SEARCH_DELAY: Duration = Duration::from_mins(2);
 
-/// Pages of a hundred refunds that are read of one payment.
+/// Pages of a hundred that are read of the refunds of one payment, or of the methods of one customer.
 const MOST_PAGES: usize = 20;
 
 /// What Stripe needs to know of this shop.
@@ -182,6 +182,13 @@ impl Stripe {
             return self.complete(intent).await;
         };
         let mut fields = vec![("expand[]", "latest_charge.refunds".into())];
+        if request
+            .keeper
+            .as_ref()
+            .is_some_and(|keeper| keeper.off_session)
+        {
+            fields.push(("off_session", "true".into()));
+        }
         fields.extend(self.instrument(token)?);
         fields.extend(request.return_url.clone().map(|url| ("return_url", url)));
         let path = format!("/v1/payment_intents/{}/confirm", escape(id));

@@ -902,7 +902,7 @@ fn saved_instruments() {
     let stripe = stripe(&double);
     let customer = "pcu_01jq3h5s5vfkg8r4t0x2m6c9ze".parse().unwrap();
     assert_eq!(
-        run(stripe.create_customer(customer, "a@example.com")),
+        run(stripe.create_customer(customer, 1, "a@example.com")),
         Ok("cus_1".into())
     );
     let setup = run(stripe.set_up("cus_1")).unwrap();

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::api::{Failure, Got};
 use super::wire::{List, Method};
-use super::{Stripe, outcome};
+use super::{MOST_PAGES, Stripe, outcome};
 use crate::kernel::id::fresh;
 use crate::kernel::ids::PaymentCustomerId;
 use crate::ports::payment::Outcome;
@@ -49,6 +49,11 @@ impl From<Instrument> for KeptMethod {
 impl From<Failure> for WalletError {
     fn from(failure: Failure) -> Self {
         match outcome(Err(failure)) {
+            Outcome::Refused { reason }
+                if reason == "not_found" || reason == "resource_missing" =>
+            {
+                Self::Missing
+            }
             Outcome::Refused { reason } => Self::Refused(reason),
             Outcome::Known(_) | Outcome::Unknown => Self::Unknown,
         }
@@ -59,6 +64,7 @@ impl Wallet for Stripe {
     fn create_customer<'a>(
         &'a self,
         customer: PaymentCustomerId,
+        version: i64,
         email: &'a str,
     ) -> Asked<'a, String> {
         Box::pin(async move {
@@ -66,7 +72,7 @@ impl Wallet for Stripe {
                 ("metadata[customer]", customer.to_string()),
                 ("email", email.to_owned()),
             ];
-            let key = format!("{customer}:open");
+            let key = format!("{customer}:{version}");
             let made: Got<Id> = self.api.post("/v1/customers", &key, &fields).await?;
             Ok(made.object.id)
         })
@@ -89,8 +95,22 @@ impl Wallet for Stripe {
     fn list<'a>(&'a self, customer: &'a str) -> Asked<'a, Vec<KeptMethod>> {
         Box::pin(async move {
             let path = format!("/v1/customers/{}/payment_methods", escape(customer));
-            let list: List<Instrument> = self.api.get(&path, &[("limit", "100".into())]).await?;
-            Ok(list.data.into_iter().map(KeptMethod::from).collect())
+            let mut all: Vec<KeptMethod> = Vec::new();
+            for _ in 0..MOST_PAGES {
+                let mut fields = vec![("limit", "100".to_owned())];
+                fields.extend(
+                    all.last()
+                        .map(|last| ("starting_after", last.reference.clone())),
+                );
+                let list: List<Instrument> = self.api.get(&path, &fields).await?;
+                let more = list.has_more && !list.data.is_empty();
+                all.extend(list.data.into_iter().map(KeptMethod::from));
+                if !more {
+                    return Ok(all);
+                }
+            }
+            tracing::error!(provider = "stripe", customer, "too many payment methods");
+            Err(WalletError::Unknown)
         })
     }
 

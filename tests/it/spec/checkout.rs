@@ -116,6 +116,7 @@ both! {
                 "city": "Wien", "postcode": "1010", "country": "AT" } });
             cart.client.patch(&cart.path(""), elsewhere).ok();
             cart.client.post(&cart.path("/lines"), json!({ "lines": store.lines(&[("MUG", 1)]) })).ok();
+            assert_eq!(cart.place().ok().text("/outcome"), "processing");
             shop.wait(Duration::from_hours(1));
             shop.work();
             let placed = cart.place().ok();

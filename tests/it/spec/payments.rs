@@ -144,8 +144,40 @@ both! {
         assert_eq!(second.at("/payment/captured/amount"), paid);
         assert_eq!(second.at("/payment/outstanding/amount"), 0, "nothing stays reserved after the last shipment");
         ship("S3", &[line(0, 1)]).refused(422, "VALIDATION_FAILED");
+        ship("S2", &[line(0, 1), line(1, 1)]).refused(409, "ALREADY_EXISTS").about("/shipment", "captured_already");
         let order = shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
         assert_eq!(order.text("/paymentStatus"), "paid");
+    }
+
+    fn what_is_called_off_between_shipments_leaves_no_cent_behind(shop) {
+        let store = Store::delivering_for_nothing(shop);
+        // Five pens for 1.03 in all, by a coupon: no unit costs a whole number of cents.
+        store.sell(&[("PEN", 21, 100)]);
+        shop.staff().post("/coupons", json!({ "code": "TWO", "amount": 2, "currency": "EUR" })).created();
+        for (first, shipped, then) in [(1, 3, 1), (0, 4, 1), (2, 1, 2), (0, 5, 0)] {
+            let cart = store.cart(&[("PEN", 5)]);
+            cart.client.post(&cart.path("/coupons"), json!({ "code": "TWO" })).ok();
+            cart.checkout("approve").created();
+            let placed = cart.place().ok();
+            assert_eq!(placed.at("/order/totals/total/amount"), 103);
+            let line = |units: i64| json!([{ "lineId": placed.text("/order/lines/0/id"), "quantity": units }]);
+            let path = format!("/orders/{}", placed.text("/order/id"));
+            let call_off = |units: i64| {
+                if units > 0 {
+                    let path = format!("{path}/cancel");
+                    shop.staff().once().post(&path, json!({ "lines": line(units) })).ok();
+                }
+            };
+            call_off(first);
+            shop.move_money(&placed, "capture", json!({ "lines": line(shipped) })).ok();
+            call_off(then);
+            let order = shop.staff().get(&path).ok();
+            let amount = |at: &str| order.at(at).as_i64().unwrap();
+            assert_eq!(amount("/payments/0/captured/amount"), amount("/totals/total/amount") - amount("/totals/cancelled/amount"));
+            assert_eq!((amount("/payments/0/outstanding/amount"), amount("/payments/0/refunded/amount")), (0, 0));
+            assert_eq!(order.text("/paymentStatus"), "paid");
+        }
+        shop.check();
     }
 
     fn ten_shipments_of_the_same_unit_capture_it_once(shop) {

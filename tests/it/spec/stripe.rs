@@ -660,6 +660,8 @@ stories! {
         started.created();
         let declined = cart.place().refused(402, "PAYMENT_DECLINED");
         assert!(declined.detail().contains("authentication_required"), "{declined}");
+        let again = cart.place().refused(402, "PAYMENT_DECLINED");
+        assert!(again.detail().contains("authentication_required"), "{again}");
         // With the shopper there it goes on.
         let (cart, started) = w.charge(&method, false);
         started.created();
@@ -704,6 +706,23 @@ stories! {
         assert_eq!(w.kept(), Vec::<Value>::new());
     }
 
+    fn a_customer_that_is_deleted_at_stripe_is_made_anew(w) {
+        w.saved("pm_card_visa");
+        let customer = |n: usize| w.events("customer.created")[n].json["data"]["object"]["id"].as_str().unwrap().to_owned();
+        w.gateway.delete_customer_at_dashboard(&customer(0)).unwrap();
+        let left = w.shop.staff().post(&format!("{SAVED}/refresh"), json!({ "email": "ada@example.com" })).ok();
+        assert_eq!(left.at("/methods"), &json!([]));
+        w.saved("pm_card_mastercard");
+        // And once more, without anybody having noticed.
+        w.gateway.delete_customer_at_dashboard(&customer(1)).unwrap();
+        let method = w.saved("pm_card_visa");
+        assert_eq!(w.kept().len(), 1);
+        let (cart, started) = w.charge(&method, true);
+        started.created();
+        cart.place().ok();
+        assert_eq!(w.events("customer.created").len(), 3);
+    }
+
     fn stripe_may_not_answer_while_a_card_is_saved(w) {
         let wanted = json!({ "provider": "stripe", "email": "ada@example.com" });
         for (path, customers) in [("/v1/customers", 1), ("/v1/setup_intents", 1)] {
@@ -724,10 +743,14 @@ stories! {
         cart.pay_by(&json!({ "provider": "stripe", "method": "card", "token": "pm_card_visa" })).created();
         let placed = cart.place().ok();
         let units = |n: i64| json!([{ "lineId": placed.text("/order/lines/0/id"), "quantity": n }]);
-        let first = w.shop.move_money(&placed, "capture", json!({ "shipment": "S1", "lines": units(1) })).ok();
+        w.shop.unchanged(|| {
+            let not_last = w.shop.move_money(&placed, "capture", json!({ "shipment": "S1", "lines": units(1) }));
+            not_last.refused(409, "INVALID_STATE").about("/last", "captured_once");
+        });
+        let first = w.shop.move_money(&placed, "capture", json!({ "shipment": "S1", "lines": units(1), "last": true })).ok();
         assert_eq!(first.at("/payment/captured/amount"), TOTAL);
         assert_eq!(first.at("/payment/outstanding/amount"), 0);
-        w.shop.move_money(&placed, "capture", json!({ "shipment": "S2", "lines": units(2) })).refused(409, "INVALID_STATE");
+        w.shop.move_money(&placed, "capture", json!({ "shipment": "S2", "lines": units(2), "last": true })).refused(409, "INVALID_STATE");
         // What was let go is asked for by a link.
         let path = format!("/orders/{}/payment-links", placed.text("/order/id"));
         let link = w.shop.staff().once().post(&path, json!({})).created();

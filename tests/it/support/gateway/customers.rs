@@ -259,7 +259,11 @@ pub fn used(state: &mut State, id: &str, keep_for: Option<&str>, usage: Option<&
 
 /// The payment methods that are kept for a customer, oldest first.
 pub fn methods_of(state: &State, id: &str) -> Result<Vec<String>, Error> {
-    if !state.customers.contains_key(id) {
+    if state
+        .customers
+        .get(id)
+        .is_none_or(|customer| customer.deleted)
+    {
         return Err(Error::no_such("customer", id, "customer", 404));
     }
     let kept = state.methods.values();

@@ -235,6 +235,16 @@ impl Gateway {
         plain(customers::detach(&mut self.shared.state(), method, &params))
     }
 
+    /// Deletes a customer at the dashboard, with all that is kept for them.
+    pub fn delete_customer_at_dashboard(&self, customer: &str) -> Result<Value, Value> {
+        let params = Params::parse("").expect("none");
+        plain(customers::delete(
+            &mut self.shared.state(),
+            customer,
+            &params,
+        ))
+    }
+
     // --- events
 
     /// Every event, oldest first.
