@@ -213,6 +213,31 @@ stories! {
         assert_eq!(w.shop.orders().len(), 1);
     }
 
+    fn a_link_is_paid_by_the_webhook_where_the_shopper_never_comes_back_unless_it_was_taken_back(w) {
+        for taken_back in [false, true] {
+            let cart = w.store.cart(&[("MUG", 1)]);
+            cart.pay_by(&json!({ "provider": "manual" })).created();
+            let order = cart.place().ok().text("/order/id").to_owned();
+            let link = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
+            let path = format!("/payment-links/{}/pay", link.text("/token"));
+            let payment = json!({ "provider": "paypal", "returnUrl": "https://shop.example/back" });
+            let asked = w.store.front.once().post(&path, json!({ "payment": payment })).ok();
+            assert_eq!(asked.text("/outcome"), "action_required");
+            let name = order_at(asked.text("/actionUrl"));
+            if taken_back {
+                w.shop.staff().post(&format!("/payment-links/{}/disable", link.text("/link/id")), json!({})).ok();
+            }
+            w.paypal.approve(&name, Instrument::Good);
+            w.news();
+            w.news();
+            let books = &w.paypal.money()[&name];
+            let expected = if taken_back { (0, 0) } else { (0, TOTAL) };
+            assert_eq!((books.capturable, books.captured), expected);
+            let status = w.shop.staff().get(&format!("/orders/{order}")).ok().text("/paymentStatus").to_owned();
+            assert_eq!(status, if taken_back { "awaited" } else { "paid" });
+        }
+    }
+
     fn an_approval_of_a_checkout_that_was_replaced_takes_nothing(w) {
         let (cart, first) = w.checkout();
         let again = cart.pay_by(&json!({ "provider": "paypal" })).created();
