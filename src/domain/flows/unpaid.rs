@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::ASK_AFTER;
 use super::cancel_order::cancel_whole;
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::channels::Channels;
@@ -29,9 +30,12 @@ pub fn enqueue(tx: &mut Tx<'_>, order: &OrderRow, payments: &[Payment]) -> Resul
     let Some(hours) = after.filter(|_| order.due_at.is_none() && is_unpaid(payments)) else {
         return Ok(());
     };
-    let payload = serde_json::json!({ "orderId": order.id });
-    tx.enqueue(JOB, &payload, Duration::from_hours(hours.unsigned_abs()));
+    look_after(tx, order.id, Duration::from_hours(hours.unsigned_abs()));
     Ok(())
+}
+
+fn look_after(tx: &mut Tx<'_>, order: OrderId, pause: Duration) {
+    tx.enqueue(JOB, &serde_json::json!({ "orderId": order }), pause);
 }
 
 /// Whether a transfer is awaited, and nothing but credit is here or reserved.
@@ -56,8 +60,9 @@ fn call_off(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
         .cancel_unpaid_after
         .is_some();
     let checkout = order.checkout_id;
+    let mut is_asked = false;
     for payment in payments::ids_of(tx, checkout)? {
-        payments::lock(tx, payment)?;
+        is_asked |= payments::lock(tx, payment)?.0.next_check_at.is_some();
     }
     let payments = payments::of_checkouts(tx, std::iter::once(checkout))?.remove(&checkout);
     if order.status != OrderStatus::Open
@@ -65,6 +70,11 @@ fn call_off(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
         || !still_wanted
         || !is_unpaid(&payments.unwrap_or_default())
     {
+        return Ok(());
+    }
+    if is_asked {
+        // A provider was asked for the money, by a link, and nobody knows yet.
+        look_after(tx, id, ASK_AFTER);
         return Ok(());
     }
     cancel_whole(tx, id, "unpaid")

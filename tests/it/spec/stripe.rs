@@ -756,4 +756,25 @@ stories! {
         let link = w.shop.staff().once().post(&path, json!({})).created();
         assert_eq!(link.at("/link/due/amount"), 2 * MUG);
     }
+
+    fn an_order_whose_money_may_be_on_its_way_is_not_called_off_as_unpaid(w) {
+        let channel = format!("/channels/{}", w.store.channel);
+        w.shop.staff().patch(&channel, json!({ "cancelUnpaidAfter": 1 })).ok();
+        let linked = Linked::new(w);
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::DropAfter);
+        assert_eq!(linked.pay(Some("pm_card_visa")).ok().text("/outcome"), "processing");
+        for _ in 0..10 {
+            w.gateway.fault("GET", "/v1/payment_intents/search", Fault::DropBefore);
+        }
+        w.shop.wait(Duration::from_hours(2));
+        w.shop.work();
+        let order = || w.shop.staff().get(&format!("/orders/{}", linked.order)).ok();
+        assert_eq!(order().text("/status"), "open");
+        w.gateway.clear_faults();
+        for _ in 0..4 {
+            w.shop.later(Duration::from_mins(5));
+        }
+        assert_eq!((order().text("/status"), order().text("/paymentStatus")), ("open", "paid"));
+        assert_eq!(w.taken(), (TOTAL, 0));
+    }
 }
