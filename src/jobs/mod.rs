@@ -98,7 +98,7 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
     loop {
         let stopping = *stopped.borrow();
         if !stopping && waiting.is_empty() && running.len() < LANES {
-            match claim(&app, &jobs, &over, BATCH).await {
+            match claim(&app, &jobs, &over).await {
                 Ok(claimed) => {
                     over.clear();
                     waiting.extend(claimed);
@@ -134,7 +134,7 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
 /// Takes the jobs that are due and does them, one after another; says how many there were.
 pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     let cx = app.system();
-    let claimed = claim(app, jobs, &[], BATCH).await?;
+    let claimed = claim(app, jobs, &[]).await?;
     let count = claimed.len();
     for job in claimed {
         if let Some(over) = carry_out(&cx, jobs, job).await? {
@@ -144,8 +144,8 @@ pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     Ok(count)
 }
 
-/// Takes out the jobs that are over, and takes at most so many of those that are due.
-async fn claim(app: &App, jobs: &Jobs, over: &[JobId], most: usize) -> Result<Vec<Job>> {
+/// Takes out the jobs that are over, and takes some of those that are due.
+async fn claim(app: &App, jobs: &Jobs, over: &[JobId]) -> Result<Vec<Job>> {
     app.refresh_snapshots().await?;
     let cx = app.system();
     if !jobs.scheduled.swap(true, Ordering::Relaxed) {
@@ -156,7 +156,7 @@ async fn claim(app: &App, jobs: &Jobs, over: &[JobId], most: usize) -> Result<Ve
     let over = over.to_vec();
     cx.write(move |tx| {
         queue::take_out(tx, &over)?;
-        queue::claim(tx, most)
+        queue::claim(tx, BATCH)
     })
     .await
 }

@@ -58,6 +58,13 @@ impl Authorize {
     pub fn key(&self) -> String {
         format!("{}:authorize", self.payment)
     }
+
+    /// Whether the shopper is away, so that nobody can act.
+    pub fn off_session(&self) -> bool {
+        self.keeper
+            .as_ref()
+            .is_some_and(|keeper| keeper.off_session)
+    }
 }
 
 /// A movement of money of a payment that was authorised: a capture, a release or a refund.

@@ -1,7 +1,6 @@
 //! Taking reserved money: an amount, or what a shipment comes to.
 
-use super::move_money::shift;
-use super::refund::order_paid_by;
+use super::move_money::{order_paid_by, shift};
 use crate::context::{Cx, Tx};
 use crate::domain::orders::{self, OrderLineUnits};
 use crate::domain::payments::{

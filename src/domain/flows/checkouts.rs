@@ -76,7 +76,7 @@ pub struct CheckoutRow {
 }
 
 /// How a checkout is paid, as it was asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Chosen {
     pub provider: String,
     pub method: String,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{ASK_AFTER, expiring};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
-use crate::domain::orders;
+use crate::domain::orders::{self, OrderLineRow, OrderRow};
 use crate::domain::payments::{
     self, Absorbed, AttemptRow, Claimed, News, PaymentAttemptKind, PaymentAttemptStatus,
     PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
@@ -116,6 +116,20 @@ pub async fn shift(
         ControlFlow::Break(answer) => Ok(answer),
         ControlFlow::Continue(error) => Err(error),
     }
+}
+
+/// The order that a payment is for, kept from others until the transaction ends, and its lines.
+pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(OrderRow, Vec<OrderLineRow>)> {
+    let checkout = payments::checkout_of(tx, payment)?;
+    let order = orders::id_for_checkout(tx, checkout)?.ok_or_else(|| {
+        Error::new(
+            Code::InvalidState,
+            "The payment is for no order, which has no lines.",
+        )
+    })?;
+    let order = orders::lock(tx, order, None)?;
+    let lines = orders::lines_of(tx, order.id)?;
+    Ok((order, lines))
 }
 
 fn refuse_failed(attempt: &AttemptRow) -> Result<()> {

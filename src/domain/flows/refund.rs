@@ -1,14 +1,14 @@
 //! Money that goes back: an amount, or what units of an order's lines come to.
 
-use super::move_money::shift;
+use super::move_money::{order_paid_by, shift};
 use crate::context::{Cx, Tx};
-use crate::domain::orders::{self, OrderLineRow, OrderLineUnits, OrderRow, Share};
+use crate::domain::orders::{self, OrderLineUnits, OrderRow, Share};
 use crate::domain::payments::{
     self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
 };
 use crate::kernel::ids::{OrderId, OrderLineId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Code, Error, Money, Result};
+use crate::kernel::{Error, Money, Result};
 use crate::operation::{Answer, Flow, Mutation, Output};
 use crate::ports::payment::PaymentProviders;
 use crate::{input, output};
@@ -118,20 +118,6 @@ fn refund_units(
         shares.iter().map(|share| (share.line_id, share.quantity)),
     )?;
     Ok(shares)
-}
-
-/// The order that a payment is for, kept from others until the transaction ends, and its lines.
-pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(OrderRow, Vec<OrderLineRow>)> {
-    let checkout = payments::checkout_of(tx, payment)?;
-    let order = orders::id_for_checkout(tx, checkout)?.ok_or_else(|| {
-        Error::new(
-            Code::InvalidState,
-            "The payment is for no order, which has no lines.",
-        )
-    })?;
-    let order = orders::lock(tx, order, None)?;
-    let lines = orders::lines_of(tx, order.id)?;
-    Ok((order, lines))
 }
 
 impl Mutation for SuggestRefund {

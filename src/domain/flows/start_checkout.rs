@@ -250,15 +250,11 @@ impl Way {
             (_, first) if credit == quote.total => Ok(Self {
                 payment_id: first.map_or(payment_id, |first| first.payment_id),
                 chosen: Chosen {
-                    provider: first.map_or("", |first| first.kind.as_str()).to_owned(),
-                    method: first.map_or("", |first| first.kind.as_str()).to_owned(),
-                    token: None,
-                    return_url: None,
-                    keeper: None,
-                    buyer: None,
+                    provider: first.map_or_else(String::new, |first| first.kind.to_string()),
+                    method: first.map_or_else(String::new, |first| first.kind.to_string()),
                     capture: true,
-                    on_terms: false,
                     credits,
+                    ..Chosen::default()
                 },
                 remote: false,
                 opens: false,
@@ -337,11 +333,8 @@ pub fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
         method: method.to_owned(),
         token: wanted.token.clone(),
         return_url: wanted.return_url.clone(),
-        keeper: None,
-        buyer: None,
         capture,
-        on_terms: false,
-        credits: Vec::new(),
+        ..Chosen::default()
     };
     let remote = matches!(provider.reach(), Reach::Remote);
     let opens = remote && provider.abilities().opens && wanted.token.is_none();

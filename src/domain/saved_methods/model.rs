@@ -25,7 +25,6 @@ pub struct CustomerRow {
 #[allow(missing_docs)]
 pub struct MethodRow {
     pub id: SavedPaymentMethodId,
-    pub customer_id: PaymentCustomerId,
     pub provider: String,
     pub email: String,
     pub customer: Option<String>,

@@ -56,9 +56,8 @@ impl Flow for SetUpPaymentMethod {
         let reference = named(cx, wallet, customer.clone()).await?;
         let setup = match wallet.set_up(&reference).await {
             Err(WalletError::Missing) => {
-                let (id, lost) = (customer.id, customer.clone());
-                cx.write(move |tx| queries::lose(tx, &lost)).await?;
-                let anew = cx.read(move |tx| queries::customer(tx, id)).await?;
+                let lost = customer.clone();
+                let anew = cx.write(move |tx| queries::lose(tx, &lost)).await?;
                 let reference = named(cx, wallet, anew).await?;
                 wallet.set_up(&reference).await
             }
@@ -119,8 +118,7 @@ impl Flow for DeletePaymentMethod {
             wallet.forget(&method.reference).await.map_err(said)?;
         }
         cx.settle(move |tx| {
-            let now = tx.now;
-            queries::forget(tx, id, now)?;
+            queries::forget(tx, id)?;
             let methods = queries::of_email(tx, &method.email)?;
             Ok(SavedPaymentMethods { methods })
         })
@@ -139,7 +137,8 @@ pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
         let methods = match wallet.list(reference).await {
             Ok(methods) => methods,
             Err(WalletError::Missing) => {
-                return cx.write(move |tx| queries::lose(tx, &customer)).await;
+                let lost = move |tx: &mut Tx<'_>| queries::lose(tx, &customer).map(drop);
+                return cx.write(lost).await;
             }
             Err(error) => return Err(said(error)),
         };

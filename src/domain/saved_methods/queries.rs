@@ -4,18 +4,18 @@ use super::model::{CustomerRow, MethodRow, SavedPaymentMethod};
 use crate::context::Tx;
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
-use crate::kernel::{Batch, Error, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Error, Kind, Param, Result};
 use crate::params;
 use crate::ports::wallet::KeptMethod;
 
 const CUSTOMER: &str = "SELECT id, provider, email, reference, version FROM payment_customers";
 type CustomerSql = (Id, Text, Text, Nullable<Text>, BigInt);
 
-const METHOD: &str = "SELECT m.id, m.customer_id, c.provider, m.email, c.reference, m.reference, m.kind, m.brand, m.last4,
+const METHOD: &str =
+    "SELECT m.id, c.provider, m.email, c.reference, m.reference, m.kind, m.brand, m.last4,
         m.expiry_month, m.expiry_year, m.is_default, m.forgotten_at, m.created_at
     FROM saved_payment_methods m JOIN payment_customers c ON c.id = m.customer_id";
 type MethodSql = (
-    Id,
     Id,
     Text,
     Text,
@@ -36,6 +36,11 @@ fn customers(tx: &mut Tx<'_>, condition: &str, params: Vec<Param>) -> Result<Vec
     tx.conn.rows::<CustomerSql, CustomerRow>(&text, params)
 }
 
+fn one(tx: &mut Tx<'_>, condition: &str, params: Vec<Param>) -> Result<CustomerRow> {
+    let customer = customers(tx, condition, params)?.into_iter().next();
+    customer.ok_or_else(|| Error::internal("a customer that is not there"))
+}
+
 /// The customer of a provider with this e-mail address, in lower case; made where there is none.
 pub fn customer_of(tx: &mut Tx<'_>, provider: &str, email: &str) -> Result<CustomerRow> {
     let now = tx.now;
@@ -44,9 +49,7 @@ pub fn customer_of(tx: &mut Tx<'_>, provider: &str, email: &str) -> Result<Custo
          ON CONFLICT (provider, email) DO NOTHING",
         params![PaymentCustomerId::new(), provider, email, now],
     )?;
-    let found = customers(tx, "provider = ? AND email = ?", params![provider, email])?;
-    let customer = found.into_iter().next();
-    customer.ok_or_else(|| Error::internal("a customer that is not there"))
+    one(tx, "provider = ? AND email = ?", params![provider, email])
 }
 
 /// The customers with this e-mail address, in lower case, whom providers know.
@@ -56,8 +59,7 @@ pub fn customers_of(tx: &mut Tx<'_>, email: &str) -> Result<Vec<CustomerRow>> {
 
 /// A customer.
 pub fn customer(tx: &mut Tx<'_>, id: PaymentCustomerId) -> Result<CustomerRow> {
-    let found = customers(tx, "id = ?", params![id])?.into_iter().next();
-    found.ok_or_else(|| Error::internal("a customer that is not there"))
+    one(tx, "id = ?", params![id])
 }
 
 /// The customer whom a provider calls so.
@@ -92,17 +94,17 @@ pub fn raise(tx: &mut Tx<'_>, customer: &CustomerRow) -> Result<bool> {
     Ok(raised == 1)
 }
 
-/// The provider has forgotten a customer, and with them everything it kept. They are made anew when they are needed.
-pub fn lose(tx: &mut Tx<'_>, customer: &CustomerRow) -> Result<()> {
-    if !raise(tx, customer)? {
-        return Ok(());
+/// The provider has forgotten a customer, and with them everything it kept. They are made anew when they are needed. Answers with
+/// the customer as it is now.
+pub fn lose(tx: &mut Tx<'_>, customer: &CustomerRow) -> Result<CustomerRow> {
+    if raise(tx, customer)? {
+        take_up(tx, customer, &[])?;
+        tx.conn.execute(
+            "UPDATE payment_customers SET reference = NULL WHERE id = ?",
+            params![customer.id],
+        )?;
     }
-    take_up(tx, customer, &[])?;
-    tx.conn.execute(
-        "UPDATE payment_customers SET reference = NULL WHERE id = ?",
-        params![customer.id],
-    )?;
-    Ok(())
+    self::customer(tx, customer.id)
 }
 
 /// Writes what a provider keeps for a customer: what is new is added, what is not kept any more is forgotten, and what was
@@ -168,7 +170,8 @@ pub fn find(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
 }
 
 /// Forgets a method.
-pub fn forget(tx: &mut Tx<'_>, id: SavedPaymentMethodId, now: Timestamp) -> Result<()> {
+pub fn forget(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<()> {
+    let now = tx.now;
     tx.conn.execute(
         "UPDATE saved_payment_methods SET forgotten_at = ?, is_default = false WHERE id = ? AND forgotten_at IS NULL",
         params![now, id],

@@ -144,19 +144,16 @@ impl Stripe {
             fields.push(("payment_method_types[]", "card".into()));
         } else {
             fields.push(("automatic_payment_methods[enabled]", "true".into()));
-            let away = request
-                .keeper
-                .as_ref()
-                .is_some_and(|keeper| keeper.off_session);
-            if request.token.is_some() && request.return_url.is_none() && !away {
+            let is_there = !request.off_session();
+            if request.token.is_some() && request.return_url.is_none() && is_there {
                 fields.push(("automatic_payment_methods[allow_redirects]", "never".into()));
             }
         }
         if let Some(keeper) = &request.keeper {
             fields.push(("customer", keeper.customer.clone()));
-            if keeper.off_session {
-                fields.push(("off_session", "true".into()));
-            }
+        }
+        if request.off_session() {
+            fields.push(("off_session", "true".into()));
         }
         if let Some(token) = &request.token {
             fields.push(("confirm", "true".into()));
@@ -182,11 +179,7 @@ impl Stripe {
             return self.complete(intent).await;
         };
         let mut fields = vec![("expand[]", "latest_charge.refunds".into())];
-        if request
-            .keeper
-            .as_ref()
-            .is_some_and(|keeper| keeper.off_session)
-        {
+        if request.off_session() {
             fields.push(("off_session", "true".into()));
         }
         fields.extend(self.instrument(token)?);
@@ -241,14 +234,33 @@ impl Stripe {
         path: &str,
         fields: &[(&str, String)],
     ) -> Result<T, Failure> {
-        let read = self.api.get(path, fields).await;
-        read.map_err(|failure| match failure {
-            Failure::Refused(reason) if reason == TEST_IN_LIVE || reason == LIVE_IN_TEST => {
-                Failure::Refused(reason)
+        self.api.get(path, fields).await.map_err(unread)
+    }
+
+    /// All of a list, page by page; `id` names an element.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&'static str, String)],
+        id: impl Fn(&T) -> &str,
+    ) -> Result<Vec<T>, Failure> {
+        let mut all: Vec<T> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let mut fields = fields.to_vec();
+            fields.push(("limit", "100".into()));
+            fields.extend(
+                all.last()
+                    .map(|last| ("starting_after", id(last).to_owned())),
+            );
+            let list: List<T> = self.api.get(path, &fields).await?;
+            let done = !list.has_more || list.data.is_empty();
+            all.extend(list.data);
+            if done {
+                return Ok(all);
             }
-            Failure::Missing => Failure::Missing,
-            _ => Failure::Unknown,
-        })
+        }
+        tracing::error!(provider = "stripe", path, ?fields, "too many pages");
+        Err(Failure::Unknown)
     }
 
     /// Everything Stripe knows of a payment.
@@ -300,22 +312,9 @@ impl Stripe {
         if let Some(list) = charge.refunds.as_ref().filter(|list| !list.has_more) {
             return Ok(list.data.clone());
         }
-        let mut all: Vec<Refund> = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let mut fields = vec![
-                ("payment_intent", intent.to_owned()),
-                ("limit", "100".into()),
-            ];
-            fields.extend(all.last().map(|last| ("starting_after", last.id.clone())));
-            let list: List<Refund> = self.look("/v1/refunds", &fields).await?;
-            let done = !list.has_more || list.data.is_empty();
-            all.extend(list.data);
-            if done {
-                return Ok(all);
-            }
-        }
-        tracing::error!(provider = "stripe", intent, "too many refunds");
-        Err(Failure::Unknown)
+        let of = [("payment_intent", intent.to_owned())];
+        let all = self.pages("/v1/refunds", &of, |refund: &Refund| &refund.id);
+        all.await.map_err(unread)
     }
 
     /// Finds the intent of a payment whose answer was lost. Stripe's search runs up to a minute behind.
@@ -395,6 +394,17 @@ impl Stripe {
             Some(failure) if !is_done(&report) => outcome(Err(failure)),
             _ => outcome(Ok(report)),
         }
+    }
+}
+
+/// What a question that was not answered says of the object: nothing, unless the answer is that there is none.
+fn unread(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(reason) if reason == TEST_IN_LIVE || reason == LIVE_IN_TEST => {
+            Failure::Refused(reason)
+        }
+        Failure::Missing => Failure::Missing,
+        _ => Failure::Unknown,
     }
 }
 

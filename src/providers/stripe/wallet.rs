@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::api::{Failure, Got};
-use super::wire::{List, Method};
-use super::{MOST_PAGES, Stripe, outcome};
+use super::wire::Method;
+use super::{Stripe, outcome};
 use crate::kernel::id::fresh;
 use crate::kernel::ids::PaymentCustomerId;
 use crate::ports::payment::Outcome;
@@ -95,22 +95,8 @@ impl Wallet for Stripe {
     fn list<'a>(&'a self, customer: &'a str) -> Asked<'a, Vec<KeptMethod>> {
         Box::pin(async move {
             let path = format!("/v1/customers/{}/payment_methods", escape(customer));
-            let mut all: Vec<KeptMethod> = Vec::new();
-            for _ in 0..MOST_PAGES {
-                let mut fields = vec![("limit", "100".to_owned())];
-                fields.extend(
-                    all.last()
-                        .map(|last| ("starting_after", last.reference.clone())),
-                );
-                let list: List<Instrument> = self.api.get(&path, &fields).await?;
-                let more = list.has_more && !list.data.is_empty();
-                all.extend(list.data.into_iter().map(KeptMethod::from));
-                if !more {
-                    return Ok(all);
-                }
-            }
-            tracing::error!(provider = "stripe", customer, "too many payment methods");
-            Err(WalletError::Unknown)
+            let all = self.pages(&path, &[], |method: &Instrument| &method.id);
+            Ok(all.await?.into_iter().map(KeptMethod::from).collect())
         })
     }
 

@@ -725,7 +725,7 @@ stories! {
 
     fn stripe_may_not_answer_while_a_card_is_saved(w) {
         let wanted = json!({ "provider": "stripe", "email": "ada@example.com" });
-        for (path, customers) in [("/v1/customers", 1), ("/v1/setup_intents", 1)] {
+        for path in ["/v1/customers", "/v1/setup_intents"] {
             w.gateway.fault("POST", path, Fault::DropAfter);
             w.shop.staff().post(SAVED, wanted.clone()).refused(503, "UNAVAILABLE");
             let setup = w.shop.staff().post(SAVED, wanted.clone()).created();
@@ -734,7 +734,7 @@ stories! {
             let kept = w.shop.staff().post(&format!("{SAVED}/refresh"), json!({ "email": "ada@example.com" })).ok();
             assert!(!kept.at("/methods").as_array().unwrap().is_empty());
             let made: std::collections::BTreeSet<_> = w.gateway.events().iter().filter(|e| e.kind == "customer.created").map(|e| e.id.clone()).collect();
-            assert_eq!(made.len(), customers);
+            assert_eq!(made.len(), 1);
         }
     }
 
