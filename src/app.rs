@@ -78,10 +78,20 @@ pub fn open_with(
         );
         return Err(Error::new(Code::Unavailable, detail));
     }
-    let cursors = CursorKey::new(&secret(&mut conn, "cursors")?);
-    let codes = credits::CodeKey::new(secret(&mut conn, "gift_cards")?);
-    drop(conn);
     let db = Db::open(&address, config.connection_count())?;
+    open_on(db, &mut conn, config, clock, providers)
+}
+
+/// The same on a database that is open; `conn` is a connection to it.
+pub fn open_on(
+    db: Db,
+    conn: &mut Conn,
+    config: Config,
+    clock: Clock,
+    providers: Vec<Arc<dyn PaymentProvider>>,
+) -> Result<App> {
+    let cursors = CursorKey::new(&secret(conn, "cursors")?);
+    let codes = credits::CodeKey::new(secret(conn, "gift_cards")?);
     let mut parts = Parts::default();
     parts.add(identity::Keys::default());
     parts.add(PaymentProviders::new(providers));
@@ -168,6 +178,8 @@ pub fn jobs() -> Jobs {
     jobs.on(flows::ASSESS, flows::assess);
     jobs.on(flows::UNPAID, flows::unpaid);
     jobs.on(flows::EXPIRING, flows::expiring);
+    jobs.on(flows::REAUTHORIZE, flows::reauthorize);
+    jobs.on(saved_methods::READ, saved_methods::read);
     jobs.every(Duration::from_secs(5), "events.relay", |cx| async move {
         relay(&cx, |_, event| {
             // Nobody subscribes yet; the log says what was announced.

@@ -451,6 +451,7 @@ diesel::table! {
         session -> Nullable<Doc>,
         facts -> Nullable<Doc>,
         expires_at -> Nullable<Ts>,
+        replaces_id -> Nullable<Id>,
     }
 }
 

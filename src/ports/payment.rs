@@ -40,7 +40,7 @@ pub struct Authorize {
     pub return_url: Option<String>,
     /// The shopper's e-mail address, for the provider's receipt.
     pub email: Option<String>,
-    /// Whose the token is, where it names a method that the provider keeps.
+    /// Whose the token is, where it names a method that the provider keeps; for whom it is to be kept, where it does not.
     pub keeper: Option<Keeper>,
 }
 
@@ -50,7 +50,11 @@ pub struct Keeper {
     /// The provider's name for the customer.
     pub customer: String,
     /// Whether the shopper is away, so that nobody can act.
+    #[serde(default)]
     pub off_session: bool,
+    /// Whether the instrument is to be kept for them.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 impl Authorize {

@@ -84,7 +84,7 @@ pub struct Chosen {
     /// Where the provider sends the shopper back to.
     #[serde(default)]
     pub return_url: Option<String>,
-    /// Whose the token is, where it names a method that the provider keeps.
+    /// Whose the token is, where it names a method that the provider keeps; for whom it is to be kept, where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keeper: Option<Keeper>,
     /// Who buys, as it was when the quote was frozen: the money may come after the cart has changed.

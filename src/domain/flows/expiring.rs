@@ -1,10 +1,11 @@
-//! Reserved money whose time runs out: the shop is told a day before, and the provider is asked when it is over.
+//! Reserved money whose time runs out: the shop is told a day before, the money is reserved anew where it can be, and the
+//! provider is asked when it is over.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{move_money, reconcile};
+use super::{move_money, reauthorize, reconcile};
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::orders;
 use crate::domain::payments::{self, PaymentRow, Standing};
@@ -65,6 +66,7 @@ fn remind(tx: &mut Tx<'_>, id: PaymentId, expires_at: Timestamp) -> Result<bool>
         return Ok(true);
     }
     tell(tx, &payment, left)?;
+    reauthorize::enqueue(tx, id);
     at(tx, id, expires_at, expires_at.plus(AFTER));
     Ok(false)
 }

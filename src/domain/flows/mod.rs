@@ -20,9 +20,11 @@ mod cancel_order;
 mod capture;
 mod checkouts;
 mod expiring;
+mod later_payments;
 mod move_money;
 mod payment_links;
 mod place_order;
+mod reauthorize;
 mod reconcile;
 mod refund;
 mod release;
@@ -40,6 +42,7 @@ pub use payment_links::{
     PayPaymentLink, PaymentLink, PaymentLinkStatus,
 };
 pub use place_order::{PlaceOrder, Placement, PlacementOutcome, ProcessPayment};
+pub use reauthorize::{JOB as REAUTHORIZE, ReauthorizePayment, run as reauthorize};
 pub use reconcile::{NOTICE, expire, notice, receive, reconcile};
 pub use refund::{RefundPayment, SuggestRefund, SuggestedRefund};
 pub use release::{JOB as RELEASE, run as release};
@@ -112,6 +115,10 @@ crate::operations! {
         /// Lets go of all that is reserved and not captured.
         void_payment: VoidPayment => PaymentDetails,
             POST "/payments/{id}/void", Access::scope(Scope::PaymentsWrite), [Keyed];
+        /// Reserves a payment's money anew with a saved payment method, because the reservation runs out or has run out. The
+        /// answer is the new payment; the old one is let go once the new one stands.
+        reauthorize_payment: ReauthorizePayment => PaymentDetails,
+            POST "/payments/{id}/reauthorize", Access::scope(Scope::PaymentsWrite), [Keyed];
         /// Sends money back: all of it, a part, or what units of the order's lines come to; at most what was captured and
         /// has not gone back.
         refund_payment: RefundPayment => PaymentDetails,

@@ -269,6 +269,9 @@ pub fn absorb(
         !absorbed.ended.is_empty() || report.movements.iter().any(told)
     };
     for news in &absorbed.fresh {
+        if news.kind == PaymentEventKind::RefundReverse {
+            come_back(tx, payment, report, &news.reference)?;
+        }
         let (entry, event) = match news.kind {
             PaymentEventKind::Chargeback => ("payment_disputed", "payment.disputed"),
             PaymentEventKind::ChargebackReverse => ("dispute_won", "payment.dispute_won"),
@@ -280,7 +283,9 @@ pub fn absorb(
             PaymentEventKind::ChargeSuccess if !own(news) && order.is_some() => {
                 ("payment_captured", "payment.captured")
             }
-            PaymentEventKind::CancelSuccess if !own(news) && report.state == State::Cancelled => {
+            PaymentEventKind::CancelSuccess
+                if news.amount > 0 && !own(news) && report.state == State::Cancelled =>
+            {
                 if payment.expires_at.is_some_and(|at| at <= tx.now) {
                     ("authorization_expired", "payment.authorization_expired")
                 } else {
@@ -296,6 +301,28 @@ pub fn absorb(
         tell(tx, payment, order, entry, event, &facts)?;
     }
     Ok(absorbed)
+}
+
+/// A refund that came back has failed after all.
+fn come_back(
+    tx: &mut Tx<'_>,
+    payment: &PaymentRow,
+    report: &Report,
+    reference: &str,
+) -> Result<()> {
+    let mut own = report.movements.iter().filter(|m| m.reference == reference);
+    if let Some(attempt) = own.find_map(|m| m.attempt)
+        && payments::come_back(tx, payment.id, attempt)?
+    {
+        not_refunded(tx, attempt)?;
+    }
+    Ok(())
+}
+
+/// Units whose money did not go back are not refunded after all.
+fn not_refunded(tx: &mut Tx<'_>, attempt: PaymentAttemptId) -> Result<()> {
+    let lines = payments::lines_of_attempt(tx, attempt)?;
+    orders::refund_lines(tx, lines.iter().map(|l| (l.line_id, -l.quantity)))
 }
 
 /// The account that a payment by gift card or store credit came from.
@@ -320,8 +347,7 @@ fn give_back(tx: &mut Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Res
     )
 }
 
-/// Writes the end of an attempt into the order's timeline, and announces it. Units whose money did not go back are not
-/// refunded after all.
+/// Writes the end of an attempt into the order's timeline, and announces it.
 fn tell_attempt(
     tx: &mut Tx<'_>,
     payment: &PaymentRow,
@@ -330,8 +356,7 @@ fn tell_attempt(
 ) -> Result<()> {
     let well = attempt.status == PaymentAttemptStatus::Succeeded;
     if !well && attempt.kind == PaymentAttemptKind::Refund {
-        let lines = payments::lines_of_attempt(tx, attempt.id)?;
-        orders::refund_lines(tx, lines.iter().map(|l| (l.line_id, -l.quantity)))?;
+        not_refunded(tx, attempt.id)?;
     }
     let (entry, event) = match (attempt.kind, well) {
         (PaymentAttemptKind::Capture, true) => ("payment_captured", "payment.captured"),

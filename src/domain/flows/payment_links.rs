@@ -10,21 +10,20 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
+use super::checkouts::Chosen;
+use super::later_payments::{self, Answer as Taken};
 use super::place_order::declined;
 use super::start_checkout::choose;
-use super::{ASK_AFTER, GetPaymentLink, move_money, release};
+use super::{ASK_AFTER, GetPaymentLink, release};
 use crate::context::{Cx, Tx};
 use crate::domain::identity::keys;
 use crate::domain::orders::{self, OrderRow, OrderStatus};
-use crate::domain::payments::{
-    self, NewPayment, News, Payment, PaymentAttemptKind, PaymentEvent, PaymentEventKind,
-    PaymentRow, PaymentStatus, Standing, Wish,
-};
+use crate::domain::payments::{self, NewPayment, News, PaymentRow, PaymentStatus, Standing};
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{OrderId, PaymentId, PaymentLinkId};
 use crate::kernel::{Checks, Code, Error, Money, Param, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation, Output, Query};
-use crate::ports::payment::{Authorize, Captures, Outcome, PaymentProviders, Reach, State};
+use crate::ports::payment::{Authorize, Captures, Outcome, PaymentProviders, Reach};
 use crate::{choice, input, output, params};
 
 /// Characters of a link's token: 256 random bits.
@@ -157,26 +156,9 @@ fn lock(tx: &mut Tx<'_>, link: &LinkRow) -> Result<(LinkRow, OrderRow)> {
     Ok((find(tx, "id", link.id.into())?, order))
 }
 
-/// What is still to be paid of an order, what people were to send aside; `but` is not counted.
-fn due(tx: &mut Tx<'_>, order: &OrderRow, but: Option<PaymentId>) -> Result<i64> {
-    if order.status == OrderStatus::Cancelled {
-        return Ok(0);
-    }
-    let checkout = order.checkout_id;
-    let mut found = payments::of_checkouts(tx, std::iter::once(checkout))?;
-    let covers = |payment: &Payment| match payment.provider.as_str() {
-        "manual" => payment.captured.amount,
-        _ => payment.captured.amount + payment.outstanding.amount,
-    };
-    let payments = found.remove(&checkout).unwrap_or_default();
-    let others = payments.iter().filter(|p| Some(p.id) != but);
-    let covered: i64 = others.map(covers).sum();
-    Ok((order.grand_total - order.cancelled_total - covered).max(0))
-}
-
 impl LinkRow {
     fn seen(&self, tx: &mut Tx<'_>, order: &OrderRow) -> Result<PaymentLink> {
-        let due = due(tx, order, None)?;
+        let due = later_payments::due(tx, order, None, None)?;
         let status = if order.status == OrderStatus::Cancelled {
             PaymentLinkStatus::Cancelled
         } else if due == 0 {
@@ -323,14 +305,16 @@ impl PayPaymentLink {
         let seen = link.seen(tx, &order)?;
         refuse_closed(&seen)?;
         orders::refuse_held(tx, order.checkout_id)?;
-        let payment = self.payment_of(tx, &link, &order, seen.due)?;
+        let chosen = self.chosen(tx, &order)?;
+        let payment = self.payment_of(tx, &link, &order, seen.due, &chosen)?;
         let providers = tx.app().part::<PaymentProviders>()?;
         let provider = providers
             .get(&payment.provider, "/payment/provider")?
             .clone();
         let request = Authorize {
-            token: self.payment.token.clone(),
-            return_url: self.payment.return_url.clone(),
+            token: chosen.token,
+            return_url: chosen.return_url,
+            keeper: chosen.keeper,
             ..payment.authorize(true)
         };
         payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
@@ -351,6 +335,26 @@ impl PayPaymentLink {
         }
     }
 
+    /// How it is paid.
+    fn chosen(&self, tx: &mut Tx<'_>, order: &OrderRow) -> Result<Chosen> {
+        if self.payment.save_payment_method == Some(true) {
+            const POINTER: &str = "/payment/savePaymentMethod";
+            let message = "A payment method is saved with a checkout, or by setUpPaymentMethod.";
+            return Err(Error::invalid(POINTER, "not_here", message));
+        }
+        let mut way = choose(tx, &self.payment, true)?;
+        way.charge(tx, &self.payment, &order.email)?;
+        let providers = tx.app().part::<PaymentProviders>()?;
+        let abilities = providers
+            .get(&way.chosen.provider, "/payment/provider")?
+            .abilities();
+        if abilities.captures == Captures::None {
+            let message = "A link is paid at once; this provider's money comes by itself.";
+            return Err(Error::invalid("/payment/provider", "not_by_link", message));
+        }
+        Ok(way.chosen)
+    }
+
     /// The link's payment, where it is about the same and may still be made; a new one otherwise.
     fn payment_of(
         &self,
@@ -358,26 +362,16 @@ impl PayPaymentLink {
         link: &LinkRow,
         order: &OrderRow,
         due: Money,
+        chosen: &Chosen,
     ) -> Result<PaymentRow> {
-        if self.payment.saved_payment_method_id.is_some() {
-            const POINTER: &str = "/payment/savedPaymentMethodId";
-            let message = "A link is paid with a token, or by the shopper with the provider.";
-            return Err(Error::invalid(POINTER, "not_here", message));
-        }
-        let chosen = choose(tx, &self.payment, true)?.chosen;
-        let providers = tx.app().part::<PaymentProviders>()?;
-        let abilities = providers
-            .get(&chosen.provider, "/payment/provider")?
-            .abilities();
-        if abilities.captures == Captures::None {
-            let message = "A link is paid at once; this provider's money comes by itself.";
-            return Err(Error::invalid("/payment/provider", "not_by_link", message));
-        }
         if let Some(id) = link.payment_id {
             let (payment, events) = payments::lock(tx, id)?;
             let open = is_open(&Standing::of(&events));
+            // A method that the provider keeps is its customer's, whom a payment has from its beginning.
+            let by_token = self.payment.saved_payment_method_id.is_none();
             let same = payment.provider == chosen.provider
                 && payment.method == chosen.method
+                && (by_token || payment.token == chosen.token)
                 && payment.money() == due
                 && !release::has_begun(&events);
             if open && same {
@@ -388,11 +382,11 @@ impl PayPaymentLink {
             }
         }
         let payment = PaymentRow {
-            token: chosen.token,
+            token: chosen.token.clone(),
             ..PaymentRow::new(
                 order.checkout_id,
-                chosen.provider,
-                chosen.method,
+                chosen.provider.clone(),
+                chosen.method.clone(),
                 due,
                 tx.now,
             )
@@ -415,48 +409,28 @@ fn finish(
 ) -> Result<ControlFlow<LinkPayment, Error>> {
     let link = by_token(tx, token)?;
     let (link, order) = lock(tx, &link)?;
-    let (mut payment, events) = payments::lock(tx, id)?;
-    let declined = |reason: &str| ControlFlow::Continue(declined(reason));
-    let (outcome, session) = match outcome {
-        Outcome::Unknown => (LinkPaymentOutcome::Processing, None),
-        Outcome::Refused { reason } => {
-            payments::record(tx, id, &[News::refused(id, payment.amount, reason)])?;
-            payments::check_later(tx, id, None)?;
-            forget(tx, &link, &payment)?;
-            return Ok(declined(reason));
+    let now = later_payments::take(tx, &order, id, outcome)?;
+    let outcome = match &now.answer {
+        Taken::Come => LinkPaymentOutcome::Paid,
+        Taken::Action => LinkPaymentOutcome::ActionRequired,
+        Taken::Processing => LinkPaymentOutcome::Processing,
+        Taken::Declined(reason) => return Ok(ControlFlow::Continue(declined(reason))),
+        Taken::Over(reason) => {
+            forget(tx, &link, &now.row)?;
+            return Ok(ControlFlow::Continue(declined(reason)));
         }
-        Outcome::Known(report) => {
-            let standing = move_money::absorb(tx, &mut payment, &events, report)?.standing;
-            settle(tx, &order, &payment, &events, &standing)?;
-            if release::has_begun(&events) {
-                let detail = "The payment was called off meanwhile; what was taken goes back.";
-                return Ok(ControlFlow::Continue(Error::new(
-                    Code::InvalidState,
-                    detail,
-                )));
-            }
-            if report.state != State::Processing {
-                payments::check_later(tx, id, None)?;
-            }
-            let outcome = match &report.state {
-                State::Authorized { .. } | State::Awaited => LinkPaymentOutcome::Paid,
-                State::Open { .. } | State::ActionRequired { .. } => {
-                    LinkPaymentOutcome::ActionRequired
-                }
-                State::Approved | State::Processing => LinkPaymentOutcome::Processing,
-                State::Declined { reason } => return Ok(declined(reason)),
-                State::Cancelled => {
-                    forget(tx, &link, &payment)?;
-                    return Ok(declined("cancelled"));
-                }
-            };
-            (outcome, Some(standing.into_payment(payment)))
+        Taken::CalledOff => {
+            let detail = "The payment was called off meanwhile; what was taken goes back.";
+            let error = Error::new(Code::InvalidState, detail);
+            return Ok(ControlFlow::Continue(error));
         }
     };
+    let payment = now.standing.into_payment(now.row);
+    let acts = outcome == LinkPaymentOutcome::ActionRequired;
     Ok(ControlFlow::Break(LinkPayment {
         outcome,
-        action_url: session.as_ref().and_then(|p| p.action_url.clone()),
-        client_secret: session.and_then(|p| p.client_secret),
+        action_url: payment.action_url.filter(|_| acts),
+        client_secret: payment.client_secret.filter(|_| acts),
         link: link.seen(tx, &order)?,
     }))
 }
@@ -479,51 +453,4 @@ pub fn is_wanted(tx: &mut Tx<'_>, payment: PaymentId) -> Result<bool> {
     };
     let order = orders::row(tx, link.order_id)?;
     Ok(link.seen(tx, &order)?.status == PaymentLinkStatus::Open)
-}
-
-/// When money comes first for an order that was placed before, what people were to send is awaited no longer. What nothing is
-/// due for is sent back.
-pub fn settle(
-    tx: &mut Tx<'_>,
-    order: &OrderRow,
-    payment: &PaymentRow,
-    before: &[PaymentEvent],
-    now: &Standing,
-) -> Result<()> {
-    let has_come = |standing: &Standing| standing.outstanding + standing.captured > 0;
-    if has_come(&Standing::of(before)) || !has_come(now) {
-        return Ok(());
-    }
-    tx.flush()?;
-    let due = due(tx, order, Some(payment.id))?;
-    if due == 0 || release::has_begun(before) {
-        release::enqueue(tx, payment.id);
-        return Ok(());
-    }
-    let mut come = now.outstanding + now.kept();
-    if come > due && now.kept() >= come - due {
-        // Less is due than when the payment was begun.
-        let wish = Wish {
-            amount: Some(come - due),
-            reason: Some("overpaid".into()),
-            ..Wish::new(PaymentAttemptKind::Refund)
-        };
-        let at = tx.now;
-        move_money::begin(tx, payment, now, wish, at)?;
-        come = due;
-    }
-    for id in payments::ids_of(tx, order.checkout_id)? {
-        let (promised, events) = payments::lock(tx, id)?;
-        let awaited = Standing::of(&events).outstanding.min(come);
-        if promised.provider == "manual" && awaited > 0 {
-            let news = News::new(
-                PaymentEventKind::CancelSuccess,
-                awaited,
-                payment.id.to_string(),
-            );
-            payments::record(tx, id, &[news])?;
-            come -= awaited;
-        }
-    }
-    Ok(())
 }

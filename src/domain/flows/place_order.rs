@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::checkouts::{self, CheckoutRow, CheckoutStatus};
 use super::start_checkout::refuse_shortage;
-use super::{ASK_AFTER, assess_order, move_money, payment_links, release, unpaid};
+use super::{ASK_AFTER, assess_order, later_payments, move_money, reauthorize, release, unpaid};
 use crate::context::{Cx, Tx};
 use crate::domain::carts::{self, CartRow, QuoteLine};
 use crate::domain::channels::{Channels, OrderNumbers};
@@ -16,6 +16,7 @@ use crate::domain::orders::{
     self, Allocation, Order, OrderLineKind, OrderLineRow, OrderRow, OrderStatus, ShippingChoice,
 };
 use crate::domain::payments::{self, News, Payment, PaymentEventKind, PaymentRow};
+use crate::domain::saved_methods;
 use crate::kernel::ids::{CartId, OrderId, OrderLineId, PaymentId};
 use crate::kernel::{Code, Error, Json, Money, Result, Timestamp};
 use crate::operation::{Answer, Flow, Output};
@@ -263,8 +264,16 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             CheckoutStatus::Open | CheckoutStatus::Paying if is_main => {
                 without_report(tx, &checkout, outcome)
             }
-            _ => {
+            status => {
+                if let Outcome::Refused { reason } = outcome {
+                    let refused = News::refused(payment, row.amount, reason);
+                    payments::record(tx, payment, &[refused])?;
+                }
                 payments::check_later(tx, payment, None)?;
+                if !is_main && status == CheckoutStatus::Ordered {
+                    let order = orders::for_checkout(tx, checkout.id)?;
+                    reauthorize::failed_later(tx, &order, &row, &events, outcome)?;
+                }
                 Ok(OVER)
             }
         };
@@ -288,10 +297,9 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
                 payments::check_later(tx, payment, again)?;
             }
             if !is_main && checkout.status == CheckoutStatus::Ordered {
-                let order = orders::id_for_checkout(tx, checkout.id)?
-                    .ok_or_else(|| Error::not_found("order"))?;
-                let order = orders::row(tx, order)?;
-                payment_links::settle(tx, &order, &row, &events, &standing)?;
+                let order = orders::for_checkout(tx, checkout.id)?;
+                later_payments::settle(tx, &order, &row, &events, &standing)?;
+                reauthorize::failed_later(tx, &order, &row, &events, outcome)?;
             }
             Ok(OVER)
         }
@@ -475,6 +483,9 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
         }),
     );
     unpaid::enqueue(tx, &order, &payments)?;
+    if let Some(keeper) = checkout.payment.keeper.as_ref().filter(|k| k.keep) {
+        saved_methods::read_later(tx, &checkout.payment.provider, &keeper.customer);
+    }
     if Channels::get(tx, order.channel_id)?.risk_checks {
         assess_order::enqueue(tx, id);
     }

@@ -15,12 +15,12 @@ use crate::domain::inventory::{self, Shortage};
 use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::domain::saved_methods;
 use crate::input;
-use crate::kernel::ids::{CartId, CheckoutId, PaymentId, SavedPaymentMethodId};
+use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
 use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
 use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow};
-use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach};
+use crate::ports::payment::{Authorize, Keeper, Outcome, PaymentProviders, Reach};
 
 input! {
     /// Starts a checkout.
@@ -48,7 +48,10 @@ impl Flow for StartCheckout {
         if self.gift_cards.is_some() {
             guesses.check(cx, &GUESSES)?;
         }
-        let opened = cx.settle_or(move |tx| self.freeze(tx)).await;
+        let keeper = self.keeper(cx).await?;
+        let opened = cx
+            .settle_or(move |tx| self.freeze(tx, keeper.as_ref()))
+            .await;
         if let Err(error) = &opened {
             let wrong = error.fields.iter().filter(|f| f.code == credits::UNKNOWN);
             guesses.wrong(cx, &GUESSES, wrong.count())?;
@@ -94,7 +97,33 @@ fn session_opened(tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome) -> Result<C
 }
 
 impl StartCheckout {
-    fn freeze(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<Checkout, (PaymentRow, Authorize)>> {
+    /// For whom the provider is to keep the instrument, and the e-mail address that stands for them.
+    async fn keeper(&self, cx: &Cx) -> Result<Option<(String, Keeper)>> {
+        let Some(payment) = &self.payment else {
+            return Ok(None);
+        };
+        if payment.save_payment_method != Some(true) {
+            return Ok(None);
+        }
+        let cart = self.cart_id;
+        let email = cx.read(move |tx| {
+            tx.actor()
+                .require(Scope::PaymentsWrite, "/payment/savePaymentMethod")?;
+            Ok(carts::find(tx, cart)?.email)
+        });
+        // Without one the cart is not checked out.
+        let Some(email) = email.await? else {
+            return Ok(None);
+        };
+        let keeper = saved_methods::keeper(cx, &payment.provider, &email).await?;
+        Ok(Some((email, keeper)))
+    }
+
+    fn freeze(
+        &self,
+        tx: &mut Tx<'_>,
+        keeper: Option<&(String, Keeper)>,
+    ) -> Result<ControlFlow<Checkout, (PaymentRow, Authorize)>> {
         let cart = carts::lock(tx, self.cart_id)?;
         if cart.status != CartStatus::Open {
             return Err(Error::new(
@@ -113,8 +142,13 @@ impl StartCheckout {
             Some(payment) => {
                 let capture = channel.capture == CapturePolicy::Placement;
                 let mut way = choose(tx, payment, capture)?;
-                if let Some(id) = payment.saved_payment_method_id {
-                    way.charge(tx, id, payment, &cart)?;
+                let email = cart.email.as_deref().unwrap_or_default();
+                way.charge(tx, payment, email)?;
+                if let Some((whose, keeper)) = keeper {
+                    if whose != email {
+                        return Err(Error::version_conflict(cart.version));
+                    }
+                    way.chosen.keeper = Some(keeper.clone());
                 }
                 Some(way)
             }
@@ -217,21 +251,18 @@ pub struct Way {
 }
 
 impl Way {
-    /// Charges a method that the provider keeps for the cart's e-mail address.
-    fn charge(
-        &mut self,
-        tx: &mut Tx<'_>,
-        id: SavedPaymentMethodId,
-        wanted: &NewPayment,
-        cart: &CartRow,
-    ) -> Result<()> {
+    /// Charges a method that the provider keeps for this e-mail address, where one is named.
+    pub fn charge(&mut self, tx: &mut Tx<'_>, wanted: &NewPayment, email: &str) -> Result<()> {
+        const POINTER: &str = "/payment/savedPaymentMethodId";
+        let Some(id) = wanted.saved_payment_method_id else {
+            return Ok(());
+        };
         if wanted.token.is_some() {
             let message = "Name a token or a saved payment method, not both.";
             return Err(Error::invalid("/payment/token", "both_kinds", message));
         }
-        let email = cart.email.as_deref().unwrap_or_default();
-        let away = wanted.off_session.unwrap_or(false);
-        let (token, keeper) = saved_methods::charge(tx, id, &self.chosen.provider, email, away)?;
+        let (provider, away) = (&self.chosen.provider, wanted.off_session.unwrap_or(false));
+        let (token, keeper) = saved_methods::charge(tx, id, provider, email, away, POINTER)?;
         self.chosen.token = Some(token);
         self.chosen.keeper = Some(keeper);
         self.opens = false;
@@ -326,6 +357,12 @@ pub fn choose(tx: &Tx<'_>, wanted: &NewPayment, capture: bool) -> Result<Way> {
             "/payment/offSession",
             "without_saved_method",
             "Only a saved payment method is charged while the shopper is away.",
+        )
+        .that(
+            wanted.save_payment_method != Some(true) || wanted.saved_payment_method_id.is_none(),
+            "/payment/savePaymentMethod",
+            "saved_already",
+            "The payment method is saved already.",
         )
         .done()?;
     let chosen = Chosen {

@@ -575,7 +575,13 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
     Ok(OrderTimeline { entries })
 }
 
-/// The order that a checkout became.
+/// The order that a checkout has surely become.
+pub fn for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<OrderRow> {
+    let id = id_for_checkout(tx, checkout)?.ok_or_else(|| Error::not_found("order"))?;
+    row(tx, id)
+}
+
+/// The order that a checkout became, if it did.
 pub fn id_for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Option<OrderId>> {
     let rows = tx.conn.rows::<Id, OrderId>(
         "SELECT id FROM orders WHERE checkout_id = ?",

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 
 use super::attempts;
-use super::model::{PaymentAttemptKind, PaymentAttemptStatus, PaymentEventKind as Kind, Session};
+use super::model::{
+    PaymentAttemptKind, PaymentAttemptStatus, PaymentEventKind as Kind, PaymentStatus, Session,
+};
 use super::queries::{self, News, record};
 use super::{PaymentEvent, PaymentRow, Standing};
 use crate::context::Tx;
@@ -64,6 +66,12 @@ pub fn absorb(
             standing.outstanding,
             format!("{}:rest", report.reference),
         ));
+        standing = after(&fresh);
+    }
+    let nothing_came = standing.captured == 0 && standing.status != PaymentStatus::Cancelled;
+    if report.state == State::Cancelled && nothing_came {
+        let reference = format!("{}:never", report.reference);
+        fresh.push(News::new(Kind::CancelSuccess, 0, reference));
         standing = after(&fresh);
     }
     record(tx, payment.id, &fresh)?;
@@ -190,18 +198,22 @@ fn end_attempts(
         .iter()
         .filter(|a| a.status == PaymentAttemptStatus::Pending)
     {
-        let own = report
-            .movements
-            .iter()
-            .find(|m| m.attempt == Some(attempt.id));
-        let failed = own.filter(|m| m.kind == MovementKind::RefundFailure);
+        let own = || {
+            let movements = report.movements.iter();
+            movements.filter(|m| m.attempt == Some(attempt.id))
+        };
+        let failed = own().find(|m| m.kind == MovementKind::RefundFailure);
         let done = match attempt.kind {
             PaymentAttemptKind::Void => standing.outstanding == 0,
             // An intent that is captured once does not say by which attempt.
             PaymentAttemptKind::Capture => {
-                own.is_some() || (once && standing.outstanding == 0 && standing.captured > 0)
+                own().next().is_some() || (once && standing.outstanding == 0 && standing.captured > 0)
             }
-            PaymentAttemptKind::Refund => own.is_some(),
+            // A refund may be sent in parts.
+            PaymentAttemptKind::Refund => {
+                let sent = own().filter(|m| m.kind == MovementKind::Refund);
+                sent.map(|m| m.amount).sum::<i64>() >= attempt.amount
+            }
         };
         let cancelled =
             report.state == State::Cancelled && attempt.kind == PaymentAttemptKind::Capture;

@@ -351,6 +351,16 @@ pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, failure: Option<&str>) -> Resu
     Ok(())
 }
 
+/// What an attempt had moved has come back: it has failed after all. Says whether that is news.
+pub fn come_back(tx: &mut Tx<'_>, payment: PaymentId, id: PaymentAttemptId) -> Result<bool> {
+    let ended = tx.conn.execute(
+        "UPDATE payment_attempts SET status = 'failed', failure = 'returned'
+         WHERE id = ? AND payment_id = ? AND status = 'succeeded'",
+        params![id, payment],
+    )?;
+    Ok(ended == 1)
+}
+
 /// Says when somebody must ask what became of a pending attempt.
 pub fn check_at(tx: &mut Tx<'_>, id: PaymentAttemptId, at: Timestamp) -> Result<()> {
     tx.conn.execute(

@@ -26,8 +26,9 @@ mod standing;
 
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
-    AttemptLine, Claimed, Left, Wish, begin, captured_units, check_at, due as due_attempts, end,
-    find as find_attempt, left, lines_of as lines_of_attempt, of_claim, refuse_captured,
+    AttemptLine, Claimed, Left, Wish, begin, captured_units, check_at, come_back,
+    due as due_attempts, end, find as find_attempt, left, lines_of as lines_of_attempt, of_claim,
+    refuse_captured,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,
@@ -38,7 +39,7 @@ pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
     News, by_reference, check_later, checkout_of, describe, due, facts_of, find, ids_of, insert,
-    known, lock, of_checkouts, record, record_first, reference_of,
+    known, lock, of_checkouts, record, record_first, reference_of, replacement_of,
 };
 pub use standing::Standing;
 

@@ -93,7 +93,7 @@ choice! {
         Pending = "pending",
         /// The money has moved.
         Succeeded = "succeeded",
-        /// No money has moved.
+        /// No money has moved, or what moved has come back.
         Failed = "failed",
     }
 }
@@ -129,6 +129,8 @@ pub struct PaymentRow {
     pub facts: Option<Json<Document>>,
     /// Until when reserved money must be captured.
     pub expires_at: Option<Timestamp>,
+    /// The payment whose reserved money it takes the place of.
+    pub replaces_id: Option<PaymentId>,
 }
 
 /// What the client needs to confirm a payment with its provider.
@@ -163,6 +165,7 @@ impl PaymentRow {
             session: None,
             facts: None,
             expires_at: None,
+            replaces_id: None,
         }
     }
 
@@ -361,10 +364,13 @@ input! {
         token: Option<String>,
         /// Where the provider sends the shopper back to after an action: an https address.
         return_url: Option<String>,
-        /// A payment method that the provider keeps for the cart's e-mail address, instead of a token. Needs the scope
-        /// `payments:write`, and is for a checkout, not for a payment link.
+        /// A payment method that the provider keeps for the buyer's e-mail address, instead of a token. Needs the scope
+        /// `payments:write`.
         saved_payment_method_id: Option<SavedPaymentMethodId>,
         /// Whether the shopper is away: then a saved method is declined where the shopper's bank wants to ask them.
         off_session: Option<bool>,
+        /// Whether the provider is to keep the instrument, to be charged later for the cart's e-mail address. Needs the scope
+        /// `payments:write`, and is for a checkout, not for a payment link.
+        save_payment_method: Option<bool>,
     }
 }

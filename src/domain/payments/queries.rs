@@ -15,6 +15,15 @@ use crate::sabotage::Guard;
 use crate::schema::payments;
 use crate::{on, params};
 
+/// The last payment that is to take the place of another's reserved money.
+pub fn replacement_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<PaymentId>> {
+    let rows = tx.conn.rows::<Id, PaymentId>(
+        "SELECT id FROM payments WHERE replaces_id = ? ORDER BY id DESC LIMIT 1",
+        params![id],
+    )?;
+    Ok(rows.into_iter().next())
+}
+
 /// Records intents, in one statement.
 pub fn insert(tx: &mut Tx<'_>, rows: &[PaymentRow]) -> Result<()> {
     on!(tx.conn, |c| diesel::insert_into(payments::table)
@@ -318,6 +327,7 @@ pub fn of_checkouts(
                 session,
                 facts: None,
                 expires_at,
+                replaces_id: None,
             };
             of_checkout.push((row, Vec::new()));
         }

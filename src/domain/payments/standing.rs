@@ -42,7 +42,7 @@ impl Standing {
             } else {
                 PaymentStatus::Refunded
             }
-        } else if gone > 0 && outstanding == 0 {
+        } else if has(Kind::CancelSuccess) && outstanding == 0 {
             PaymentStatus::Cancelled
         } else if has(Kind::AuthorizationSuccess) {
             PaymentStatus::Authorized
@@ -117,6 +117,14 @@ mod tests {
             (&[(Kind::AuthorizationRequest, 500)], (S::Pending, 0, 0, 0)),
             (&[(Kind::ActionRequired, 500)], (S::RequiresAction, 0, 0, 0)),
             (&[(Kind::AuthorizationFailure, 500)], (S::Failed, 0, 0, 0)),
+            (
+                &[(Kind::AuthorizationFailure, 500), (Kind::CancelSuccess, 0)],
+                (S::Cancelled, 0, 0, 0),
+            ),
+            (
+                &[(Kind::CancelSuccess, 0), (Kind::AuthorizationSuccess, 500)],
+                (S::Authorized, 500, 0, 0),
+            ),
             (
                 &[(Kind::AuthorizationSuccess, 500)],
                 (S::Authorized, 500, 0, 0),

@@ -15,7 +15,7 @@ pub use model::{
     DeletePaymentMethod, PaymentMethodSetup, RefreshPaymentMethods, SavedPaymentMethod,
     SavedPaymentMethods, SetDefaultPaymentMethod, SetUpPaymentMethod,
 };
-pub use operations::{charge, read_anew};
+pub use operations::{READ, charge, keeper, named_by, read, read_anew, read_later};
 pub use queries::customer_named;
 
 use crate::auth::{Access, Scope};

@@ -1,12 +1,16 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
 use super::model::{
     CustomerRow, DeletePaymentMethod, MethodRow, PaymentMethodSetup, RefreshPaymentMethods,
     SavedPaymentMethod, SavedPaymentMethods, SetDefaultPaymentMethod, SetUpPaymentMethod,
 };
 use super::{ListSavedPaymentMethods, queries};
 use crate::auth::Scope;
-use crate::context::{Cx, Tx};
+use crate::context::{Cx, Tx, read_data};
 use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
-use crate::kernel::{Checks, Code, Error, Result, shape};
+use crate::kernel::{Checks, Code, Document, Error, Result, shape};
 use crate::operation::{Answer, Flow, Mutation, Query};
 use crate::ports::payment::{Keeper, PaymentProviders};
 use crate::ports::wallet::{Wallet, WalletError};
@@ -158,20 +162,76 @@ pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
     Err(Error::unavailable("what is kept changes all the time"))
 }
 
+/// For whom a provider keeps the instrument of a payment, who is made there where it does not know them.
+pub async fn keeper(cx: &Cx, provider: &str, email: &str) -> Result<Keeper> {
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(provider, "/payment/provider")?;
+    let wallet = provider.wallet().ok_or_else(|| {
+        let message = format!("{} keeps no payment methods.", provider.name());
+        Error::invalid("/payment/savePaymentMethod", "not_supported", message)
+    })?;
+    let (provider, email) = (provider.name(), email.to_lowercase());
+    let customer = cx
+        .write(move |tx| queries::customer_of(tx, provider, &email))
+        .await?;
+    Ok(Keeper {
+        customer: named(cx, wallet, customer).await?,
+        off_session: false,
+        keep: true,
+    })
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    provider: String,
+    customer: String,
+}
+
+/// Has what a provider keeps for a customer read once this transaction is committed.
+pub fn read_later(tx: &mut Tx<'_>, provider: &str, customer: &str) {
+    let payload = serde_json::json!({ "provider": provider, "customer": customer });
+    tx.enqueue(READ, &payload, Duration::ZERO);
+}
+
+/// The job's kind.
+pub const READ: &str = "saved_methods.read";
+
+/// The job.
+pub async fn read(cx: Cx, payload: Document) -> Result<()> {
+    let Kept { provider, customer } = read_data(payload)?;
+    let known = cx
+        .read(move |tx| queries::customer_named(tx, &provider, &customer))
+        .await?;
+    match known {
+        Some(customer) => read_anew(&cx, customer).await,
+        None => Ok(()),
+    }
+}
+
+/// The method that a token names, where the provider keeps it for this e-mail address.
+pub fn named_by(
+    tx: &mut Tx<'_>,
+    provider: &str,
+    token: &str,
+    email: &str,
+) -> Result<Option<SavedPaymentMethodId>> {
+    queries::named_by(tx, provider, token, &email.to_lowercase())
+}
+
 /// The token by which a saved method is charged, and for whom it is kept. The caller must be allowed to charge it, and it must
-/// be the provider's and the shopper's.
+/// be the provider's and the shopper's; `pointer` is the field that names it.
 pub fn charge(
     tx: &mut Tx<'_>,
     id: SavedPaymentMethodId,
     provider: &str,
     email: &str,
     off_session: bool,
+    pointer: &str,
 ) -> Result<(String, Keeper)> {
-    const POINTER: &str = "/payment/savedPaymentMethodId";
-    tx.actor().require(Scope::PaymentsWrite, POINTER)?;
+    tx.actor().require(Scope::PaymentsWrite, pointer)?;
     let unknown = || {
-        let message = "The provider keeps no such payment method for the cart's e-mail address.";
-        Error::invalid(POINTER, "unknown_payment_method", message)
+        let message = "The provider keeps no such payment method for the buyer's e-mail address.";
+        Error::invalid(pointer, "unknown_payment_method", message)
     };
     let method = match kept(tx, id) {
         Ok(method) => method,
@@ -183,6 +243,7 @@ pub fn charge(
             let keeper = Keeper {
                 customer,
                 off_session,
+                keep: false,
             };
             Ok((method.reference, keeper))
         }

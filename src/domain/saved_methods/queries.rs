@@ -169,6 +169,22 @@ pub fn find(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
     method.ok_or_else(|| Error::not_found("saved payment method"))
 }
 
+/// The method that a provider calls this, where it is kept for an e-mail address, in lower case.
+pub fn named_by(
+    tx: &mut Tx<'_>,
+    provider: &str,
+    reference: &str,
+    email: &str,
+) -> Result<Option<SavedPaymentMethodId>> {
+    let text = format!(
+        "{METHOD} WHERE c.provider = ? AND m.reference = ? AND m.email = ? AND m.forgotten_at IS NULL"
+    );
+    let found = tx
+        .conn
+        .rows::<MethodSql, MethodRow>(&text, params![provider, reference, email])?;
+    Ok(found.into_iter().next().map(|method| method.id))
+}
+
 /// Forgets a method.
 pub fn forget(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<()> {
     let now = tx.now;

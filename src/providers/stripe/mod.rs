@@ -6,7 +6,7 @@
 //! | authorise with `pm_…` or `ctoken_…` | a payment intent, confirmed at once |
 //! | capture, void, refund | `capture`, `cancel`, `refunds`; then the intent is read again and all of it reported |
 //! | look up | the intent by its id, else by searching for `metadata[payment]` |
-//! | keep a method | a customer and a setup intent, which the client confirms with the `client_secret` |
+//! | keep a method | a customer and a setup intent, which the client confirms with the `client_secret`; with a payment `setup_future_usage` |
 //! | authorise with a kept method | a payment intent of the customer, confirmed at once, `off_session` where they are away |
 //!
 //! Every call that moves money carries an idempotency key that follows from what was recorded. Stripe keeps keys for 24
@@ -151,6 +151,9 @@ impl Stripe {
         }
         if let Some(keeper) = &request.keeper {
             fields.push(("customer", keeper.customer.clone()));
+            if keeper.keep {
+                fields.push(("setup_future_usage", "off_session".into()));
+            }
         }
         if request.off_session() {
             fields.push(("off_session", "true".into()));

@@ -916,6 +916,7 @@ fn saved_instruments() {
     let keeper = Some(Keeper {
         customer: "cus_1".into(),
         off_session: true,
+        keep: false,
     });
     let request = Authorize {
         keeper,

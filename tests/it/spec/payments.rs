@@ -419,4 +419,43 @@ both! {
         shop.work();
         assert_eq!(sold.story(), ["placed"]);
     }
+
+    fn money_is_reserved_anew_with_a_saved_method(shop) {
+        let sold = sold(shop, "test", "card_ada");
+        let saved = shop.staff().post("/saved-payment-methods", json!({ "provider": "test", "email": "ada@example.com" })).created();
+        let other = shop.staff().post("/saved-payment-methods", json!({ "provider": "test", "email": "eve@example.com" })).created();
+        let ask = |method: &Value| sold.ask("reauthorize", json!({ "savedPaymentMethodId": method }));
+        shop.unchanged(|| {
+            ask(&Value::Null).refused(422, "VALIDATION_FAILED").about("/savedPaymentMethodId", "required");
+            ask(other.at("/methods/0/id")).refused(422, "VALIDATION_FAILED").about("/savedPaymentMethodId", "unknown_payment_method");
+            let unknown = shop.staff().once().post("/payments/pay_01jq3h5s5vfkg8r4t0x2m6c9ze/reauthorize", json!({}));
+            unknown.refused(404, "NOT_FOUND");
+            let front = shop.storefront().once().post(&format!("/payments/{}/reauthorize", sold.payment), json!({}));
+            front.refused(403, "FORBIDDEN");
+        });
+        let query = "mutation ($input: ReauthorizePaymentInput!) { reauthorizePayment(input: $input) { payment { id status outstanding { amount } } } }";
+        let input = json!({ "input": { "id": sold.payment, "savedPaymentMethodId": saved.at("/methods/0/id") } });
+        let anew = shop.staff().once().graphql(query, input).ok();
+        let anew = anew.at("/data/reauthorizePayment/payment");
+        assert_eq!((&anew["status"], &anew["outstanding"]["amount"]), (&json!("authorized"), &json!(TOTAL)));
+        assert_eq!(sold.money(), (0, 0, 0), "the old reservation is let go");
+        assert_eq!((sold.story(), sold.status()), (["placed", "payment_voided", "payment_reauthorized"].map(str::to_owned).to_vec(), "authorized".to_owned()));
+        shop.unchanged(|| ask(saved.at("/methods/0/id")).refused(409, "INVALID_STATE"));
+
+        let capture = format!("/payments/{}/capture", anew["id"].as_str().unwrap());
+        shop.staff().once().post(&capture, json!({})).ok();
+        let again = format!("/payments/{}/reauthorize", anew["id"].as_str().unwrap());
+        shop.unchanged(|| shop.staff().once().post(&again, json!({})).refused(409, "INVALID_STATE"));
+        shop.check();
+    }
+
+    fn nothing_is_reserved_anew_for_an_order_that_was_called_off(shop) {
+        let sold = sold(shop, "test", "approve");
+        let saved = shop.staff().post("/saved-payment-methods", json!({ "provider": "test", "email": "ada@example.com" })).created();
+        shop.staff().once().post(&format!("/orders/{}/cancel", sold.order), json!({})).ok();
+        shop.unchanged(|| {
+            let asked = sold.ask("reauthorize", json!({ "savedPaymentMethodId": saved.at("/methods/0/id") }));
+            asked.refused(409, "INVALID_STATE");
+        });
+    }
 }

@@ -6,6 +6,7 @@ use crate::support::{Answer, Cart, Shop, Store};
 
 const SAVED: &str = "/saved-payment-methods";
 const POINTER: &str = "/payment/savedPaymentMethodId";
+const SAVE: &str = "/payment/savePaymentMethod";
 
 fn save(shop: &Shop, email: &str) -> Answer {
     let wanted = json!({ "provider": "test", "email": email });
@@ -49,6 +50,13 @@ both! {
         refused(json!({ "provider": "test", "savedPaymentMethodId": "spm_01jq3h5s5vfkg8r4t0x2m6c9ze" }), POINTER, "unknown_payment_method");
         refused(json!({ "provider": "test", "savedPaymentMethodId": method, "token": "approve" }), "/payment/token", "both_kinds");
         refused(json!({ "provider": "test", "offSession": true }), "/payment/offSession", "without_saved_method");
+        refused(json!({ "provider": "test", "savedPaymentMethodId": method, "savePaymentMethod": true }), SAVE, "saved_already");
+        refused(json!({ "provider": "manual", "savePaymentMethod": true }), SAVE, "not_supported");
+        refused(json!({ "provider": "gold", "savePaymentMethod": true }), "/payment/provider", "unknown_provider");
+        shop.unchanged(|| {
+            let by_front = cart.pay_by(&json!({ "provider": "test", "savePaymentMethod": true }));
+            by_front.refused(403, "FORBIDDEN").about(SAVE, "missing_scope");
+        });
         let front = shop.storefront();
         front.get(&format!("{SAVED}?email=ada@example.com")).refused(403, "FORBIDDEN");
         front.post(&format!("{SAVED}/refresh"), json!({ "email": "ada@example.com" })).refused(403, "FORBIDDEN");

@@ -777,4 +777,155 @@ stories! {
         assert_eq!((order().text("/status"), order().text("/paymentStatus")), ("open", "paid"));
         assert_eq!(w.taken(), (TOTAL, 0));
     }
+
+    fn a_card_is_kept_along_with_a_payment(w) {
+        for by_client in [false, true] {
+            let cart = w.store.cart(&[("MUG", 1)]);
+            let token = (!by_client).then_some("pm_card_visa");
+            let payment = json!({ "provider": "stripe", "method": "card", "token": token, "savePaymentMethod": true });
+            let staff = w.shop.staff().once();
+            let started = staff.post(&cart.path("/checkout"), json!({ "payment": payment })).created();
+            if by_client {
+                w.gateway.confirm_by_client(started.text("/payment/clientSecret"), "pm_card_mastercard").unwrap();
+            }
+            assert_eq!(cart.place().ok().text("/outcome"), "placed");
+            // No webhook has come; what is kept is read all the same.
+            w.shop.work();
+        }
+        let kept = w.kept();
+        let brands: Vec<_> = kept.iter().map(|m| m["brand"].as_str().unwrap()).collect();
+        assert_eq!(brands, ["mastercard", "visa"]);
+        assert_eq!(w.events("customer.created").len(), 1);
+        let (cart, started) = w.charge(kept[1]["id"].as_str().unwrap(), true);
+        started.created();
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+        w.news();
+        assert_eq!(w.kept().len(), 2);
+    }
+
+    fn an_order_that_is_placed_is_paid_with_a_saved_card(w) {
+        let method = w.saved("pm_card_visa");
+        let sold = Linked::new(w);
+        let path = format!("/payment-links/{}/pay", sold.token);
+        let charge = json!({ "payment": { "provider": "stripe", "method": "card", "savedPaymentMethodId": method, "offSession": true } });
+        let by_front = w.store.front.once().post(&path, charge.clone());
+        by_front.refused(403, "FORBIDDEN").about("/payment/savedPaymentMethodId", "missing_scope");
+        // A page that somebody has open makes room.
+        assert_eq!(sold.pay(None).ok().text("/outcome"), "action_required");
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
+        let staff = || w.shop.staff().once().post(&path, charge.clone()).ok();
+        assert_eq!(staff().text("/outcome"), "processing");
+        assert_eq!(staff().text("/outcome"), "paid");
+        w.shop.reconcile();
+        assert_eq!(w.taken(), (TOTAL, 0));
+        assert_eq!(sold.payments(), ["cancelled", "cancelled", "captured"]);
+    }
+
+    fn reserved_money_of_a_saved_card_is_reserved_anew_before_its_time_runs_out(w) {
+        let method = w.saved("pm_card_visa");
+        let (cart, started) = w.charge(&method, true);
+        started.created();
+        let placed = cart.place().ok();
+        let order = placed.text("/order/id");
+        for renewed in 1..=2 {
+            w.shop.wait(Duration::from_hours(24 * 6 + 1));
+            w.now();
+            w.shop.work();
+            w.shop.reconcile();
+            let timeline = w.shop.timeline(order);
+            assert_eq!(timeline[1..], ["authorization_expiring", "payment_reauthorized", "payment_voided"].repeat(renewed));
+        }
+        let seen = w.shop.staff().get(&format!("/orders/{order}")).ok();
+        let status: Vec<_> = seen.at("/payments").as_array().unwrap().iter().map(|p| p["status"].as_str().unwrap()).collect();
+        assert_eq!((status, seen.text("/paymentStatus")), (vec!["cancelled", "cancelled", "authorized"], "authorized"));
+        let reserved: i64 = w.gateway.money().values().map(|m| m.capturable).sum();
+        assert_eq!(reserved, TOTAL);
+        let path = format!("/payments/{}/capture", seen.text("/payments/2/id"));
+        w.shop.staff().once().post(&path, json!({})).ok();
+        assert_eq!(w.taken(), (TOTAL, 0));
+    }
+
+    fn money_that_ran_out_is_reserved_anew_by_whoever_asks_once(w) {
+        let method = w.saved("pm_card_visa");
+        let placed = w.order("pm_card_mastercard");
+        w.gateway.expire_authorization(&intent_of(&placed));
+        w.news();
+        assert_eq!(w.shop.payment(&placed).text("/payment/status"), "cancelled");
+        w.shop.unchanged(|| {
+            let unnamed = w.shop.move_money(&placed, "reauthorize", json!({}));
+            unnamed.refused(422, "VALIDATION_FAILED").about("/savedPaymentMethodId", "required");
+        });
+        let ask = || w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method }));
+        for fault in [Fault::DropBefore, Fault::TimeoutAfter] {
+            w.gateway.fault("POST", "/v1/payment_intents", fault);
+            assert_eq!(ask().ok().text("/payment/status"), "pending", "{fault:?}");
+        }
+        w.shop.reconcile();
+        assert_eq!(w.shop.timeline(placed.text("/order/id")).last().unwrap(), "payment_reauthorized");
+        ask().refused(409, "INVALID_STATE");
+        assert_eq!(w.gateway.money().len(), 2, "one that ran out, and one in its place");
+        let reserved: i64 = w.gateway.money().values().map(|m| m.capturable).sum();
+        assert_eq!(reserved, TOTAL);
+    }
+
+    fn what_cannot_be_reserved_anew_is_told_and_the_old_stays(w) {
+        let wary = w.saved("pm_card_authenticationRequired");
+        let placed = w.order("pm_card_visa");
+        let ask = || w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": wary }));
+        for _ in 0..2 {
+            let declined = ask().refused(402, "PAYMENT_DECLINED");
+            assert!(declined.detail().contains("authentication_required"), "{declined}");
+        }
+        // Nobody is there to hear that one never arrived.
+        w.gateway.fault("POST", "/v1/payment_intents", Fault::DropBefore);
+        assert_eq!(ask().ok().text("/payment/status"), "pending");
+        w.shop.reconcile();
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "reauthorization_failed", "reauthorization_failed", "reauthorization_failed"]);
+        assert_eq!(w.gateway.money()[&intent_of(&placed)].capturable, TOTAL);
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+    }
+
+    fn units_whose_refund_came_back_may_be_refunded_again(w) {
+        let placed = w.order("pm_card_visa");
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        let refund = || w.shop.move_money(&placed, "refund", json!({ "lines": [{ "lineId": placed.text("/order/lines/0/id"), "quantity": 1 }] }));
+        let order = || w.shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
+        for _ in 0..2 {
+            refund().ok();
+            refund().refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+            let sent = w.events("refund.created").pop().unwrap();
+            w.gateway.settle_refund(sent.object(), false);
+            w.news();
+            assert_eq!(order().at("/lines/0/quantityRefunded"), 0);
+        }
+        let seen = w.shop.payment(&placed);
+        assert_eq!((seen.text("/attempts/1/status"), seen.text("/attempts/1/failure")), ("failed", "returned"));
+        refund().ok();
+        w.news();
+        assert_eq!((order().at("/lines/0/quantityRefunded"), w.taken()), (&json!(1), (TOTAL, MUG)));
+    }
+
+    fn an_attempt_is_given_up_only_after_stripe_was_read(w) {
+        let placed = w.order("pm_card_visa");
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        // Stripe keeps its 500 for the key, whatever is asked with it.
+        w.gateway.fault("POST", "/v1/refunds", Fault::Error500Before);
+        let asked = w.shop.move_money(&placed, "refund", json!({ "amount": 500 })).ok();
+        assert_eq!(asked.text("/attempts/1/status"), "pending");
+        let status = || w.shop.payment(&placed).text("/attempts/1/status").to_owned();
+        for _ in 0..20 {
+            w.gateway.fault("GET", "/v1/payment_intents/*", Fault::DropBefore);
+        }
+        for _ in 0..4 {
+            w.shop.later(Duration::from_mins(15));
+            assert_eq!(status(), "pending", "it may have been done");
+        }
+        w.gateway.clear_faults();
+        w.shop.reconcile();
+        assert_eq!(status(), "failed");
+        assert_eq!(w.shop.payment(&placed).text("/attempts/1/failure"), "provider_error");
+        assert_eq!(w.shop.timeline(placed.text("/order/id")).last().unwrap(), "refund_failed");
+        w.shop.move_money(&placed, "refund", json!({})).ok();
+        assert_eq!(w.taken(), (TOTAL, TOTAL));
+    }
 }

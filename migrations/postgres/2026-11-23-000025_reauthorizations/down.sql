@@ -1,0 +1,2 @@
+DROP INDEX payments_by_replaced;
+ALTER TABLE payments DROP COLUMN replaces_id;
