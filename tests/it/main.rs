@@ -11,6 +11,9 @@
     clippy::missing_panics_doc
 )]
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[macro_use]
 mod support;
 

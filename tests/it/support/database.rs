@@ -262,7 +262,7 @@ fn postgres_template(admin: &str) -> String {
     name
 }
 
-/// Of the migrations' names and texts, so that a template is never older than they are.
+/// Of the migrations' names and texts, and of those that are compiled in, so that a template is never older than they are.
 fn fingerprint(folder: &str) -> u32 {
     let mut texts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -274,6 +274,10 @@ fn fingerprint(folder: &str) -> u32 {
     }
     texts.sort();
     let mut hash = crc32fast::Hasher::new();
+    let mut nothing = Address::Sqlite(":memory:".to_owned()).open().unwrap();
+    for name in migrations::pending(&mut nothing).unwrap() {
+        hash.update(name.as_bytes());
+    }
     for (path, text) in &texts {
         hash.update(path.file_name().unwrap().as_encoded_bytes());
         hash.update(text);
