@@ -1,4 +1,5 @@
-//! The real binary, killed with SIGKILL again and again in the middle of checkouts. What was answered survives, once.
+//! The real binary, killed with SIGKILL again and again in the middle of checkouts: what was answered survives, once. Told to
+//! stop, it answers what is on its way first.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -54,6 +55,19 @@ impl Mercer {
                 .is_ok_and(|answer| answer.status == 200)
         });
         server
+    }
+
+    /// SIGTERM: it is asked to end; says how it did.
+    fn stop(mut self) -> std::process::ExitStatus {
+        let pid = self.0.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.unwrap().success());
+        let mut ended = None;
+        within(20, "the server has stopped", || {
+            ended = self.0.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
     }
 
     /// SIGKILL: nothing is flushed, nothing is said goodbye to.
@@ -175,6 +189,51 @@ fn what_was_answered_survives_a_kill_on_sqlite() {
 #[test]
 fn what_was_answered_survives_a_kill_on_postgres() {
     crate::support::shop::if_postgres(|| what_was_answered_survives(Kind::Postgres));
+}
+
+fn what_is_on_its_way_is_answered_before_the_server_stops(kind: Kind) {
+    let shop = Shop::open(kind);
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 100)]);
+    let cart = store.ready(&[("MUG", 1)]);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let front = store.front.at(address);
+    let closed = shop.close();
+    let server = Mercer::start(closed.url(), address);
+    let made = insist(&front, "/carts", &cart).created();
+    let id = made.text("/cart/id").to_owned();
+    let client = front.with("x-cart-token", made.text("/token"));
+    let payment = json!({ "payment": { "provider": "test_remote", "token": "approve" } });
+    insist(&client, &format!("/carts/{id}/checkout"), &payment).created();
+    let placed = std::thread::scope(|scope| {
+        let placing = scope.spawn(|| {
+            let client = client.once().with("content-type", "application/json");
+            client.attempt("POST", &format!("/v1/carts/{id}/place-order"), Some(b"{}"))
+        });
+        // The provider takes 50 ms to answer; the server is told to stop meanwhile.
+        let checkout = format!("/carts/{id}/checkout");
+        while client.get(&checkout).ok().text("/status") == "open" {}
+        assert!(server.stop().success());
+        placing.join().unwrap()
+    });
+    assert_eq!(placed.unwrap().ok().text("/outcome"), "placed");
+    let anybody = Client::new(address);
+    assert!(anybody.attempt("GET", "/health/live", None).is_err());
+    closed.open().check();
+}
+
+#[test]
+fn what_is_on_its_way_is_answered_on_sqlite() {
+    what_is_on_its_way_is_answered_before_the_server_stops(Kind::Sqlite);
+}
+
+#[test]
+fn what_is_on_its_way_is_answered_on_postgres() {
+    crate::support::shop::if_postgres(|| {
+        what_is_on_its_way_is_answered_before_the_server_stops(Kind::Postgres);
+    });
 }
 
 /// One of the server's processes is killed, upon which it drops all of them with what they had in memory and recovers from

@@ -4,6 +4,7 @@ mod bombs;
 mod documents;
 mod doors;
 mod headers;
+mod health;
 mod keys;
 mod migrations;
 mod permissions;

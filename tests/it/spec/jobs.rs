@@ -86,6 +86,38 @@ both! {
         assert_eq!((*done.borrow(), queue(shop)), (4, vec![]));
     }
 
+    fn a_slow_job_holds_up_no_other(shop) {
+        enqueue(shop, "slow");
+        for _ in 0..40 {
+            enqueue(shop, "story");
+        }
+        let (go, done, seen) = (Rc::new(tokio::sync::Notify::new()), Rc::new(RefCell::new(0)), Rc::new(tokio::sync::Notify::new()));
+        let mut jobs = Jobs::default();
+        let wait = go.clone();
+        jobs.on("slow", move |_, _| { let wait = wait.clone(); async move { wait.notified().await; Ok(()) } });
+        let (count, tell) = (done.clone(), seen.clone());
+        jobs.on("story", move |_, _| {
+            let (count, tell) = (count.clone(), tell.clone());
+            async move {
+                *count.borrow_mut() += 1;
+                if *count.borrow() == 40 {
+                    tell.notify_one();
+                }
+                Ok(())
+            }
+        });
+        let app = shop.app().clone();
+        let slow = block_on(async move {
+            let worker = mercer::jobs::Worker::start(&app, jobs);
+            tokio::time::timeout(Duration::from_secs(20), seen.notified()).await.expect("the others are done");
+            let slow: Vec<_> = queue(shop).into_iter().filter(|job| job.0 == "slow").collect();
+            go.notify_one();
+            worker.stop().await;
+            slow
+        });
+        assert_eq!((slow[0].1.as_str(), queue(shop)), ("running", vec![]));
+    }
+
     fn a_job_that_never_succeeds_is_set_aside_and_the_others_go_on(shop) {
         enqueue(shop, "poison");
         let mut jobs = Jobs::default();
