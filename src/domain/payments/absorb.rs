@@ -207,7 +207,8 @@ fn end_attempts(
             PaymentAttemptKind::Void => standing.outstanding == 0,
             // An intent that is captured once does not say by which attempt.
             PaymentAttemptKind::Capture => {
-                own().next().is_some() || (once && standing.outstanding == 0 && standing.captured > 0)
+                own().next().is_some()
+                    || (once && standing.outstanding == 0 && standing.captured > 0)
             }
             // A refund may be sent in parts.
             PaymentAttemptKind::Refund => {

@@ -5,7 +5,7 @@
 //! | authorise | an order; the shopper approves it on PayPal's page, then it is authorised or captured |
 //! | authorise with a reference (or, as the token, the order's id) | goes on: once approved, the money is reserved or taken |
 //! | capture, void, refund | of the order's authorisation and captures; then the order is read again and all of it reported; the last capture lets go of the rest |
-//! | look up | the order by its id |
+//! | look up | the order by its id, and the disputes about its captures |
 //!
 //! An order alone moves no money, not even an approved one. One whose id was lost together with the answer can never be
 //! approved, for nobody knows its page; so looking it up says that PayPal never heard of it.
@@ -13,8 +13,7 @@
 //! The order carries the payment's id as its `custom_id`, a capture the attempt's as its `invoice_id`, a refund both as its
 //! `custom_id`. A void carries nothing. A lost answer, 409, 429, 5xx and what cannot be read are [`Outcome::Unknown`].
 //!
-//! Not done: cards without PayPal's page, saved accounts, authorising again after the honor period, a refund of more than one
-//! capture, disputes.
+//! Not done: cards without PayPal's page, saved accounts, authorising again after the honor period, answering disputes.
 
 mod amount;
 mod api;
@@ -30,10 +29,10 @@ use tokio::sync::Mutex;
 use self::amount::{from_text, to_text};
 use self::api::{Api, Failure, MISCONFIGURED};
 use self::report::{is_taken, report};
-use self::wire::{Order, Payments, Piece};
+use self::wire::{Dispute, Disputes, Order, Payments, Piece};
 use crate::kernel::Secret;
 use crate::kernel::ids::PaymentId;
-use crate::kernel::{Clock, Error, Money, Result};
+use crate::kernel::{Clock, Currency, Error, Money, Result};
 use crate::ports::payment::{
     Abilities, Authorize, Call, Captures, Move, MovementKind, Outcome, PaymentProvider, RawNotice,
     Reach, Reading, Report, State,
@@ -163,6 +162,42 @@ impl Paypal {
         })
     }
 
+    /// All that PayPal knows of an order, disputes as well.
+    async fn read_whole(&self, request: &Authorize, id: &str) -> Result<Report, Failure> {
+        let order = self.order(id).await?;
+        is_of(&order, request.payment)?;
+        let mut report = understood(&order)?;
+        for capture in payments_of(&order).captures.iter().filter(|c| is_taken(c)) {
+            for dispute in self.disputes(&capture.id).await? {
+                let movements = report::charged_back(&dispute, report.money.currency);
+                report.movements.extend(movements.ok_or_else(|| {
+                    let id = &dispute.id;
+                    tracing::error!(provider = "paypal", dispute = %id, "not understood");
+                    Failure::Unknown
+                })?);
+            }
+        }
+        Ok(report)
+    }
+
+    /// The disputes about a capture; none where this app may not read them, which the log says.
+    async fn disputes(&self, capture: &str) -> Result<Vec<Dispute>, Failure> {
+        let path = "/v1/customer/disputes";
+        let of = format!("{path}?disputed_transaction_id={}", escape(capture));
+        let list: Disputes = match self.api.get(&of).await {
+            Ok(list) => list,
+            Err(Failure::Missing) => return Ok(Vec::new()),
+            Err(Failure::Refused(reason)) if reason == MISCONFIGURED => return Ok(Vec::new()),
+            Err(_) => return Err(Failure::Unknown),
+        };
+        let mut disputes = Vec::new();
+        for named in list.items {
+            let one = format!("{path}/{}", escape(&named.id));
+            disputes.push(self.api.get(&one).await.map_err(|_| Failure::Unknown)?);
+        }
+        Ok(disputes)
+    }
+
     async fn read(&self, id: &str) -> Result<Report, Failure> {
         understood(&self.order(id).await?)
     }
@@ -203,6 +238,59 @@ impl Paypal {
             _ => Ok(report),
         }
     }
+
+    /// Sends money of an order's captures back, of as many as it takes, and reads the order after each. Where only a part could
+    /// be sent the report says so, and the same request goes on with the rest.
+    async fn send_back(&self, request: &Move) -> Result<Report, Failure> {
+        let all = request.amount.amount;
+        let mut order = self.order(&request.reference).await?;
+        is_of(&order, request.payment)?;
+        let mut before = None;
+        loop {
+            let report = understood(&order)?;
+            let left = all - refunded(&report, request);
+            // All is on its way, or what was sent last is not to be seen yet.
+            if left <= 0 || before == Some(left) {
+                return Ok(report);
+            }
+            let (capture, amount) = match part(&order, request, left) {
+                Err(_) if left < all => return Ok(report),
+                part => part?,
+            };
+            let body = json!({
+                "amount": written(amount)?,
+                "custom_id": format!("{}.{}", request.payment, request.attempt),
+            });
+            let path = format!("/v2/payments/captures/{}/refund", escape(&capture));
+            let key = format!("{}:{capture}", request.key());
+            let refused = match self.api.post(&path, &key, &body).await {
+                Ok(_) => None,
+                Err(Failure::Unknown) => return Err(Failure::Unknown),
+                Err(failure) => Some(failure),
+            };
+            order = self
+                .order(&request.reference)
+                .await
+                .map_err(|_| Failure::Unknown)?;
+            if let Some(failure) = refused {
+                let report = understood(&order)?;
+                let nothing = refunded(&report, request) == 0;
+                return if nothing { Err(failure) } else { Ok(report) };
+            }
+            before = Some(left);
+        }
+    }
+}
+
+/// What was paid of an order.
+fn payments_of(order: &Order) -> &Payments {
+    static NOTHING: Payments = Payments {
+        authorizations: Vec::new(),
+        captures: Vec::new(),
+        refunds: Vec::new(),
+    };
+    let unit = order.purchase_units.first();
+    unit.and_then(|u| u.payments.as_ref()).unwrap_or(&NOTHING)
 }
 
 /// What is to be asked of PayPal.
@@ -215,9 +303,7 @@ enum Step {
 
 fn step(kind: MovementKind, order: &Order, request: &Move) -> Result<Step, Failure> {
     let refuse = |reason: &str| Failure::Refused(reason.into());
-    let empty = Payments::default();
-    let unit = order.purchase_units.first();
-    let payments = unit.and_then(|u| u.payments.as_ref()).unwrap_or(&empty);
+    let payments = payments_of(order);
     let authorization = || payments.authorizations.last();
     let of_authorization = |piece: &Piece, act: &str| {
         format!("/v2/payments/authorizations/{}/{act}", escape(&piece.id))
@@ -240,48 +326,60 @@ fn step(kind: MovementKind, order: &Order, request: &Move) -> Result<Step, Failu
             None if payments.captures.is_empty() => Ok(Step::Nothing),
             None => Err(refuse("already_captured")),
         },
-        _ => {
-            let amount = written(request.amount)?;
-            let capture =
-                with_enough(payments, request.amount).ok_or_else(|| refuse("amount_too_large"))?;
-            let body = json!({
-                "amount": amount,
-                "custom_id": format!("{}.{}", request.payment, request.attempt),
-            });
-            let path = format!("/v2/payments/captures/{}/refund", escape(&capture.id));
-            Ok(Step::Call(path, body))
-        }
+        _ => Err(refuse("not_supported")),
     }
 }
 
-/// The first capture of which so much is left. A refund is not spread over several.
-fn with_enough(payments: &Payments, wanted: Money) -> Option<&Piece> {
-    let amount = |piece: &Piece| {
-        let amount = piece.amount.as_ref()?;
-        let same = amount.currency_code == wanted.currency.as_str();
-        from_text(&amount.value, wanted.currency).filter(|_| same)
-    };
-    let is_part = |refund: &Piece, capture: &Piece| {
-        let end = format!("/captures/{}", capture.id);
-        refund
-            .links
-            .iter()
-            .any(|l| l.rel == "up" && l.href.ends_with(&end))
-    };
-    payments
+/// What this request has sent back so far.
+fn refunded(report: &Report, request: &Move) -> i64 {
+    let own = report
+        .movements
+        .iter()
+        .filter(|m| m.kind == MovementKind::Refund && m.attempt == Some(request.attempt));
+    own.map(|m| m.amount).sum()
+}
+
+/// The capture that is to be sent back of next, and how much: the first of which so much is left, else all that is left of the
+/// first, where all of them together have enough.
+fn part(order: &Order, request: &Move, wanted: i64) -> Result<(String, Money), Failure> {
+    let payments = payments_of(order);
+    let currency = request.amount.currency;
+    let left: Vec<(&Piece, i64)> = payments
         .captures
         .iter()
-        .filter(|c| is_taken(c))
-        .find(|capture| {
-            let counts = |r: &&Piece| {
-                !matches!(r.status.as_str(), "FAILED" | "CANCELLED")
-                    && (payments.captures.len() == 1 || is_part(r, capture))
-            };
-            let mut refunds = payments.refunds.iter().filter(counts).map(amount);
-            let left = amount(capture)
-                .and_then(|all| refunds.try_fold(all, |left, refund| left.checked_sub(refund?)));
-            left.is_some_and(|left| left >= wanted.amount)
-        })
+        .filter(|capture| is_taken(capture))
+        .filter_map(|capture| Some((capture, left(payments, capture, currency)?)))
+        .filter(|(_, left)| *left > 0)
+        .collect();
+    let together: i64 = left.iter().map(|(_, left)| left).sum();
+    let enough = left.iter().find(|(_, left)| *left >= wanted);
+    match enough.or(left.first()) {
+        Some((capture, left)) if together >= wanted => {
+            let amount = wanted.min(*left);
+            Ok((capture.id.clone(), Money { amount, currency }))
+        }
+        _ => Err(Failure::Refused("amount_too_large".into())),
+    }
+}
+
+/// What is left of a capture; nothing where that is not understood.
+fn left(payments: &Payments, capture: &Piece, currency: Currency) -> Option<i64> {
+    let amount = |piece: &Piece| {
+        let amount = piece.amount.as_ref()?;
+        let same = amount.currency_code == currency.as_str();
+        from_text(&amount.value, currency).filter(|_| same)
+    };
+    let end = format!("/captures/{}", capture.id);
+    let is_part = |refund: &Piece| {
+        let mut links = refund.links.iter();
+        links.any(|l| l.rel == "up" && l.href.ends_with(&end))
+    };
+    let counts = |refund: &&Piece| {
+        !matches!(refund.status.as_str(), "FAILED" | "CANCELLED")
+            && (payments.captures.len() == 1 || is_part(refund))
+    };
+    let mut refunds = payments.refunds.iter().filter(counts).map(amount);
+    refunds.try_fold(amount(capture)?, |left, refund| left.checked_sub(refund?))
 }
 
 fn is_done(report: &Report, kind: MovementKind, request: &Move) -> bool {
@@ -369,10 +467,7 @@ impl PaymentProvider for Paypal {
             let Some(id) = named(request) else {
                 return outcome(Err(Failure::Missing));
             };
-            outcome(match self.order(id).await {
-                Ok(order) => is_of(&order, request.payment).and_then(|()| understood(&order)),
-                Err(failure) => Err(failure),
-            })
+            outcome(self.read_whole(request, id).await)
         })
     }
 
@@ -385,7 +480,7 @@ impl PaymentProvider for Paypal {
     }
 
     fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
-        Box::pin(async move { outcome(self.shift(MovementKind::Refund, request).await) })
+        Box::pin(async move { outcome(self.send_back(request).await) })
     }
 
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {

@@ -114,7 +114,7 @@ pub async fn verify(api: &Api, question: String) -> Result<()> {
     }
 }
 
-/// A refund that was made at PayPal names its capture alone, which knows the payment.
+/// A refund that was made at PayPal names its capture alone, as a dispute does; the capture knows the payment.
 pub async fn of_capture(api: &Api, notice: Notice, capture: Option<String>) -> Result<Notice> {
     let named = notice.payment.is_some() || notice.reference.is_some();
     let Some(capture) = capture.filter(|_| !named) else {
@@ -129,7 +129,12 @@ pub async fn of_capture(api: &Api, notice: Notice, capture: Option<String>) -> R
     Ok(Notice { payment, ..notice })
 }
 
+/// The capture that a refund is a part of, or that a dispute is about.
 fn capture(resource: &Map<String, Value>) -> Option<String> {
+    if let Some(disputed) = resource.get("disputed_transactions") {
+        let id = disputed.get(0)?.get("seller_transaction_id")?.as_str()?;
+        return Some(id.to_owned());
+    }
     let links = Vec::<Link>::deserialize(resource.get("links")?).ok()?;
     let up = links.iter().find(|link| link.rel == "up")?;
     let (_, id) = up.href.split_once("/v2/payments/captures/")?;

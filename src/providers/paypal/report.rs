@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::amount::from_text;
 use super::api::word;
-use super::wire::{Amount, Order, Payments, Piece};
+use super::wire::{Amount, Dispute, Order, Payments, Piece};
 use crate::kernel::ids::{PaymentAttemptId, PaymentId};
-use crate::kernel::{Currency, Document, Money};
+use crate::kernel::{Currency, Document, Money, Timestamp};
 use crate::ports::payment::{Movement, MovementKind, Report, State};
 
 /// What it means; nothing where a currency, an amount or a status is not understood.
@@ -146,6 +146,50 @@ fn movements(payments: &Payments, currency: Currency) -> Option<Vec<Movement>> {
         }
     }
     Some(out)
+}
+
+/// What a dispute has moved: nothing while shopper and shop only talk.
+pub fn charged_back(dispute: &Dispute, currency: Currency) -> Option<Vec<Movement>> {
+    if dispute.stage.as_deref() == Some("INQUIRY") {
+        return Some(Vec::new());
+    }
+    let amount = amount(dispute.amount.as_ref(), currency)?;
+    let mut data = Map::from_iter([("reference".to_owned(), dispute.id.as_str().into())]);
+    let texts = [("status", &dispute.status), ("reason", &dispute.reason)];
+    for (name, text) in texts {
+        if let Some(code) = text.as_deref().and_then(word) {
+            data.insert(name.into(), code.into());
+        }
+    }
+    let due = dispute.seller_response_due_date.as_deref();
+    if let Some(time) = due.and_then(|t| t.parse::<Timestamp>().ok()) {
+        data.insert("respond_by".into(), time.to_string().into());
+    }
+    let movement = |kind| Movement {
+        kind,
+        reference: dispute.id.clone(),
+        attempt: None,
+        amount,
+        data: Document(data.clone()),
+    };
+    let mut out = vec![movement(MovementKind::Chargeback)];
+    if is_won(dispute) {
+        out.push(movement(MovementKind::ChargebackReverse));
+    }
+    Some(out)
+}
+
+/// Whether the money of a dispute is the shop's again: it has won, the shopper has given up, or PayPal has paid.
+fn is_won(dispute: &Dispute) -> bool {
+    let outcome = dispute.outcome.as_ref();
+    let code = outcome.and_then(|o| o.code.as_deref());
+    let won = [
+        "RESOLVED_SELLER_FAVOUR",
+        "CANCELED_BY_BUYER",
+        "DENIED",
+        "RESOLVED_WITH_PAYOUT",
+    ];
+    code.is_some_and(|code| won.contains(&code))
 }
 
 fn facts(order: &Order, payments: &Payments) -> Map<String, Value> {

@@ -583,30 +583,75 @@ fn a_refund_is_of_the_first_capture_with_enough_left() {
         json!({"captures": captures,
         "refunds": [refund("R1", "C1", "4.00", "COMPLETED", false), refund("R0", "C1", "6.00", "FAILED", false)]}),
     );
-    let after = order(
-        "COMPLETED",
-        "CAPTURE",
-        json!({"captures": captures,
-        "refunds": [refund("R2", "C1", "6.00", "PENDING", true)]}),
-    );
-    for (amount, path) in [
-        (600, "POST /v2/payments/captures/C1/refund"),
-        (601, "POST /v2/payments/captures/C2/refund"),
+    let after = |of: &str, value: &str| {
+        let refunds = json!([refund("R2", of, value, "PENDING", true)]);
+        order(
+            "COMPLETED",
+            "CAPTURE",
+            json!({"captures": captures, "refunds": refunds}),
+        )
+    };
+    for (amount, of, value, path) in [
+        (600, "C1", "6.00", "POST /v2/payments/captures/C1/refund"),
+        (601, "C2", "6.01", "POST /v2/payments/captures/C2/refund"),
     ] {
+        let after = after(of, value);
         let double = double_of([say(200, &before), say(201, "{}"), say(200, &after)]);
         let report = known(run(paypal(&double).refund(&shift(amount))));
-        assert!(moved(&report).contains(&(MovementKind::Refund, "R2", 600, true)));
+        assert!(moved(&report).contains(&(MovementKind::Refund, "R2", amount, true)));
         assert_eq!(double.lines()[2], path);
         assert!(double.asked()[2].contains(&format!(r#""custom_id":"{PAYMENT}.{ATTEMPT}""#)));
     }
     let all = double_of([say(200, &before)]);
     assert_eq!(
-        run(paypal(&all).refund(&shift(2_001))),
+        run(paypal(&all).refund(&shift(2_601))),
         refused("amount_too_large")
     );
-    let again = double_of([say(200, &after)]);
+    let again = double_of([say(200, after("C1", "6.00"))]);
     known(run(paypal(&again).refund(&shift(600))));
     assert_eq!(again.lines().len(), 2);
+}
+
+#[test]
+fn a_refund_that_no_capture_has_enough_for_takes_from_several() {
+    let captures = json!([
+        capture("C1", "10.00", "COMPLETED", false),
+        capture("C2", "20.00", "COMPLETED", false)
+    ]);
+    let now = |refunds: Value| {
+        order(
+            "COMPLETED",
+            "CAPTURE",
+            json!({"captures": captures, "refunds": refunds}),
+        )
+    };
+    let first = refund("R1", "C1", "10.00", "COMPLETED", true);
+    let second = refund("R2", "C2", "15.00", "COMPLETED", true);
+    let (before, half) = (now(json!([])), now(json!([first])));
+    let double = double_of([
+        say(200, &before),
+        say(201, "{}"),
+        say(200, &half),
+        say(201, "{}"),
+        say(200, now(json!([first, second]))),
+    ]);
+    let report = known(run(paypal(&double).refund(&shift(2_500))));
+    let sent = |id, amount| (MovementKind::Refund, id, amount, true);
+    let both = moved(&report);
+    assert!(both.contains(&sent("R1", 1_000)) && both.contains(&sent("R2", 1_500)));
+    for (line, of) in [(2, "C1"), (4, "C2")] {
+        let asked = &double.asked()[line];
+        assert!(asked.starts_with(&format!("POST /v2/payments/captures/{of}/refund ")));
+        let key = format!("paypal-request-id: {PAYMENT}:{ATTEMPT}:{of}\r\n");
+        assert!(asked.contains(&key));
+    }
+    // A part that is on its way is told, whatever PayPal says to the rest; what is not to be seen yet is not asked for again.
+    for answer in [fault(422, "X"), say(201, "{}")] {
+        let double = double_of([say(200, &half), answer, say(200, &half)]);
+        let report = known(run(paypal(&double).refund(&shift(2_500))));
+        assert!(moved(&report).contains(&sent("R1", 1_000)));
+        assert_eq!(double.lines().len(), 4);
+    }
 }
 
 #[test]

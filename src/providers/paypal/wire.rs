@@ -133,6 +133,53 @@ pub struct Token {
     pub expires_in: u64,
 }
 
+/// The disputes about a capture, as the list has them.
+#[derive(Debug, Deserialize)]
+pub struct Disputes {
+    /// Those there are.
+    #[serde(default)]
+    pub items: Vec<DisputeName>,
+}
+
+/// A dispute in a list.
+#[derive(Debug, Deserialize)]
+pub struct DisputeName {
+    /// `PP-D-…`
+    #[serde(rename = "dispute_id")]
+    pub id: String,
+}
+
+/// A dispute.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Dispute {
+    /// `PP-D-…`
+    #[serde(rename = "dispute_id")]
+    pub id: String,
+    /// As `MERCHANDISE_OR_SERVICE_NOT_RECEIVED`.
+    pub reason: Option<String>,
+    /// As `WAITING_FOR_SELLER_RESPONSE`.
+    pub status: Option<String>,
+    /// How much.
+    #[serde(rename = "dispute_amount")]
+    pub amount: Option<Amount>,
+    /// `INQUIRY`, while shopper and shop talk; `CHARGEBACK` once PayPal is to decide, and what comes after.
+    #[serde(rename = "dispute_life_cycle_stage")]
+    pub stage: Option<String>,
+    /// Until when to answer.
+    pub seller_response_due_date: Option<String>,
+    /// How it ended.
+    #[serde(rename = "dispute_outcome")]
+    pub outcome: Option<DisputeOutcome>,
+}
+
+/// How a dispute ended.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DisputeOutcome {
+    /// As `RESOLVED_SELLER_FAVOUR`.
+    #[serde(rename = "outcome_code")]
+    pub code: Option<String>,
+}
+
 /// An event as a webhook brings it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bodies::Intent;
+use super::disputes;
 use super::payments;
 use super::state::{State, Used};
 use crate::support::double::Request;
@@ -72,6 +73,9 @@ pub fn plain(reply: Reply) -> Result<Value, Value> {
 
 /// Answers a call that was let in: a status and a body.
 pub fn call(state: &mut State, request: &Request) -> Result<(u16, Value), Refusal> {
+    if request.method == "GET" && request.path.starts_with("/v1/customer/disputes") {
+        return disputes::read(state, request).map(|object| (200, object));
+    }
     let (status, path) = match request.method.as_str() {
         "GET" => (200, request.path.clone()),
         "POST" => once(state, request)?,

@@ -17,6 +17,7 @@
 
 mod bodies;
 mod calls;
+mod disputes;
 mod payments;
 mod server;
 mod state;
@@ -144,9 +145,19 @@ impl Paypal {
         plain(payments::refund(&mut state, &id, body.as_bytes()))
     }
 
-    /// The shopper disputes the payment.
+    /// The shopper disputes the payment, and is to talk with the shop first.
     pub fn dispute(&self, order: &str, reason: &str) {
-        webhooks::dispute(&mut self.state(), order, reason);
+        disputes::open(&mut self.state(), order, reason);
+    }
+
+    /// PayPal is to decide about the last dispute, and holds the money.
+    pub fn escalate_dispute(&self) {
+        disputes::escalate(&mut self.state());
+    }
+
+    /// How the last dispute ends: `RESOLVED_BUYER_FAVOUR` and so on.
+    pub fn close_dispute(&self, outcome: &str) {
+        disputes::close(&mut self.state(), outcome);
     }
 
     // --- webhooks

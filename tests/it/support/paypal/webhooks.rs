@@ -35,7 +35,8 @@ impl State {
         self.tell(kind, resource_type, &resource);
     }
 
-    fn tell(&mut self, kind: &str, resource_type: &str, resource: &Value) {
+    /// The same of an object that is not at a path.
+    pub fn tell(&mut self, kind: &str, resource_type: &str, resource: &Value) {
         let id = self.id("WH-");
         let own = link(&format!("/v1/notifications/webhooks-events/{id}"), "self");
         let json = json!({
@@ -50,20 +51,6 @@ impl State {
             delivered: false,
         });
     }
-}
-
-/// A shopper disputes the payment of an order.
-pub fn dispute(state: &mut State, order: &str, reason: &str) {
-    let capture = state.piece_of(order, "captures");
-    let amount = state.object(&format!("/v2/payments/captures/{capture}"));
-    let amount = amount.unwrap_or_default()["amount"].clone();
-    let id = state.id("PP-D-");
-    let resource = json!({
-        "dispute_id": id, "create_time": now(state), "reason": reason, "status": "OPEN",
-        "disputed_transactions": [{"seller_transaction_id": capture}],
-        "dispute_amount": amount, "dispute_life_cycle_stage": "INQUIRY",
-    });
-    state.tell("CUSTOMER.DISPUTE.CREATED", "dispute", &resource);
 }
 
 /// The headers of a delivery.
