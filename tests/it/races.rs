@@ -196,7 +196,7 @@ fn never_used_too_often(
         let payment = checkout.text("/payment/status");
         let fits = match answer.status {
             200 => payment == "authorized",
-            _ => ["pending", "cancelled"].contains(&payment),
+            _ => ["expired", "cancelled"].contains(&payment),
         };
         expect(payment, &fits, &true)?;
     }

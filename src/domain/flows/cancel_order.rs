@@ -136,8 +136,8 @@ fn together(taken: Vec<Allocation>) -> Vec<Pick> {
         .collect()
 }
 
-/// What is only promised is let go; what is here goes back: of the latest payment first, so that what gift cards and store
-/// credit paid goes back there before other money does. A provider far away is asked by a job; money that people brought,
+/// What is only promised is let go; what is here goes back: to gift cards and store credit first, then of the latest payment
+/// first. A provider far away is asked by a job; money that people brought,
 /// people take back.
 fn give_back_money(
     tx: &mut Tx<'_>,
@@ -149,6 +149,7 @@ fn give_back_money(
     for id in payments::ids_of(tx, order.checkout_id)? {
         locked.push(payments::lock(tx, id)?);
     }
+    locked.sort_by_key(|(payment, _)| (credits::is_credit(&payment.provider), payment.id));
     let by_credit = locked
         .iter()
         .filter(|(payment, _)| credits::is_credit(&payment.provider))

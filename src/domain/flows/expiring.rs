@@ -66,7 +66,9 @@ fn remind(tx: &mut Tx<'_>, id: PaymentId, expires_at: Timestamp) -> Result<bool>
         return Ok(true);
     }
     tell(tx, &payment, left)?;
-    reauthorize::enqueue(tx, id);
+    if payment.created_at.plus(NOTICE) < tx.now {
+        reauthorize::enqueue(tx, id);
+    }
     at(tx, id, expires_at, expires_at.plus(AFTER));
     Ok(false)
 }

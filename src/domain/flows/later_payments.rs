@@ -1,18 +1,24 @@
 //! Money for an order that was placed before: by a payment link, or in place of money whose reservation runs out.
 
-use super::{move_money, release};
-use crate::context::Tx;
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ASK_AFTER, move_money, reauthorize, release};
+use crate::context::{Cx, Tx};
 use crate::domain::orders::{OrderRow, OrderStatus};
 use crate::domain::payments::{
     self, News, Payment, PaymentAttemptKind, PaymentEvent, PaymentEventKind, PaymentRow, Standing,
     Wish,
 };
-use crate::kernel::Result;
 use crate::kernel::ids::PaymentId;
-use crate::ports::payment::{Outcome, State};
+use crate::kernel::{Error, Result};
+use crate::operation::Answer;
+use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 
-/// What is still to be paid of an order, what people were to send aside. `but` is not counted, and neither is what is reserved
-/// by the payment that is to be `replaced`.
+/// What is still to be paid of an order, what people were to send aside. `but` is not counted; of the payment that is to be
+/// `replaced` and that the caller has locked, what is captured counts or may be, and not what is reserved.
 pub fn due(
     tx: &mut Tx<'_>,
     order: &OrderRow,
@@ -33,12 +39,62 @@ pub fn due(
     };
     let payments = found.remove(&checkout).unwrap_or_default();
     let others = payments.iter().filter(|p| Some(p.id) != but);
-    let covered: i64 = others.map(covers).sum();
+    let mut covered: i64 = others.map(covers).sum();
+    if let Some(replaced) = replaced {
+        covered += payments::capturing(tx, replaced)?;
+    }
     Ok((order.grand_total - order.cancelled_total - covered).max(0))
 }
 
+/// A provider far away is to be asked this about a payment; or one here said no.
+pub type Asked = Result<(PaymentRow, Authorize)>;
+
+/// Makes a payment: `begin` records it and answers, or has a provider far away asked, whose answer goes to `finish`.
+pub async fn make<T, B, F>(cx: &Cx, begin: B, finish: F) -> Result<Answer<T>>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    B: Fn(&mut Tx<'_>) -> Result<ControlFlow<T, Asked>> + Send + 'static,
+    F: Fn(&mut Tx<'_>, PaymentId, &Outcome) -> Result<ControlFlow<T, Error>> + Send + 'static,
+{
+    let (payment, request) = match cx.settle_or(begin).await? {
+        ControlFlow::Break(answer) => return Ok(answer),
+        ControlFlow::Continue(asked) => asked?,
+    };
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let provider = providers.get(&payment.provider, "/payment/provider")?;
+    let outcome = provider.authorize(&request).await;
+    let id = payment.id;
+    match cx.settle_or(move |tx| finish(tx, id, &outcome)).await {
+        Ok(ControlFlow::Break(answer)) => Ok(answer),
+        Ok(ControlFlow::Continue(error)) => Err(error),
+        Err(error) => Err(release::give_up(cx, id, error).await),
+    }
+}
+
+/// Records that a payment is asked for; a provider in this process decides at once.
+pub fn ask<T>(
+    tx: &mut Tx<'_>,
+    payment: PaymentRow,
+    request: Authorize,
+    finish: impl FnOnce(&mut Tx<'_>, PaymentId, &Outcome) -> Result<ControlFlow<T, Error>>,
+) -> Result<ControlFlow<T, Asked>> {
+    payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
+    payments::record(tx, payment.id, &[News::asked(&request)])?;
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let provider = providers
+        .get(&payment.provider, "/payment/provider")?
+        .clone();
+    Ok(match provider.reach() {
+        Reach::Local(local) => match finish(tx, payment.id, &local.decide(&request))? {
+            ControlFlow::Break(answer) => ControlFlow::Break(answer),
+            ControlFlow::Continue(error) => ControlFlow::Continue(Err(error)),
+        },
+        Reach::Remote => ControlFlow::Continue(Ok((payment, request))),
+    })
+}
+
 /// What a provider's answer means for such a payment.
-pub enum Answer {
+pub enum Said {
     /// The money is here or reserved.
     Come,
     /// The shopper must act.
@@ -49,74 +105,97 @@ pub enum Answer {
     Declined(String),
     /// The provider said no, and the payment cannot be made any more.
     Over(String),
-    /// It was called off meanwhile; what was taken goes back.
+    /// It was called off, or is not due any more; what was taken goes back.
     CalledOff,
+}
+
+impl From<&Outcome> for Said {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Unknown => Self::Processing,
+            Outcome::Refused { reason } => Self::Over(reason.clone()),
+            Outcome::Known(report) => match &report.state {
+                State::Authorized { .. } | State::Awaited => Self::Come,
+                State::Open { .. } | State::ActionRequired { .. } => Self::Action,
+                State::Approved | State::Processing => Self::Processing,
+                State::Declined { reason } => Self::Declined(reason.clone()),
+                State::Cancelled => Self::Over("cancelled".into()),
+            },
+        }
+    }
 }
 
 /// A payment after its provider has answered.
 pub struct Taken {
     /// What the answer means.
-    pub answer: Answer,
+    pub said: Said,
     /// The payment.
     pub row: PaymentRow,
     /// Where it stands.
     pub standing: Standing,
+    /// Whether it was called off before.
+    pub was_over: bool,
 }
 
 /// Writes what a provider says of a payment for an order, which is locked.
 pub fn take(tx: &mut Tx<'_>, order: &OrderRow, id: PaymentId, outcome: &Outcome) -> Result<Taken> {
     let (mut row, events) = payments::lock(tx, id)?;
     let mut standing = Standing::of(&events);
-    let answer = match outcome {
-        Outcome::Unknown => Answer::Processing,
+    let was_over = release::has_begun(&events);
+    let mut said = Said::from(outcome);
+    match outcome {
+        Outcome::Unknown => {}
         Outcome::Refused { reason } => {
             payments::record(tx, id, &[News::refused(id, row.amount, reason)])?;
             payments::check_later(tx, id, None)?;
-            Answer::Over(reason.clone())
         }
         Outcome::Known(report) => {
             standing = move_money::absorb(tx, &mut row, &events, report)?.standing;
-            settle(tx, order, &row, &events, &standing)?;
+            let kept = settle(tx, order, &row, &events, &standing)?;
             if report.state != State::Processing {
                 payments::check_later(tx, id, None)?;
             }
-            match &report.state {
-                _ if release::has_begun(&events) => Answer::CalledOff,
-                State::Authorized { .. } | State::Awaited => Answer::Come,
-                State::Open { .. } | State::ActionRequired { .. } => Answer::Action,
-                State::Approved | State::Processing => Answer::Processing,
-                State::Declined { reason } => Answer::Declined(reason.clone()),
-                State::Cancelled => Answer::Over("cancelled".into()),
+            let no = matches!(said, Said::Declined(_) | Said::Over(_));
+            if !no && (was_over || !kept) {
+                said = Said::CalledOff;
             }
         }
-    };
+    }
     Ok(Taken {
-        answer,
+        said,
         row,
         standing,
+        was_over,
     })
 }
 
 /// When money comes first for an order that was placed before, what it takes the place of is let go: what people were to send,
-/// or what another payment has reserved. What nothing is due for is sent back.
+/// or what another payment has reserved. What nothing is due for is sent back. Says whether the money may stay. The order is
+/// locked, so that of two such payments one sees the other.
 pub fn settle(
     tx: &mut Tx<'_>,
     order: &OrderRow,
     payment: &PaymentRow,
     before: &[PaymentEvent],
     now: &Standing,
-) -> Result<()> {
-    let has_come = |standing: &Standing| standing.outstanding + standing.captured > 0;
+) -> Result<bool> {
     if has_come(&Standing::of(before)) || !has_come(now) {
-        return Ok(());
+        return Ok(true);
     }
     tx.flush()?;
-    let due = due(tx, order, Some(payment.id), payment.replaces_id)?;
-    if due == 0 || release::has_begun(before) {
+    if release::has_begun(before) {
         release::enqueue(tx, payment.id);
-        return Ok(());
+        return Ok(false);
     }
     let mut come = now.outstanding + now.kept();
+    if let Some(replaced) = payment.replaces_id {
+        return replace(tx, order, payment, come, replaced);
+    }
+    let due = due(tx, order, Some(payment.id), None)?;
+    if due == 0 {
+        release::enqueue(tx, payment.id);
+        return Ok(false);
+    }
     if come > due && now.kept() >= come - due {
         // Less is due than when the payment was begun.
         let wish = Wish {
@@ -127,9 +206,6 @@ pub fn settle(
         let at = tx.now;
         move_money::begin(tx, payment, now, wish, at)?;
         come = due;
-    }
-    if let Some(replaced) = payment.replaces_id {
-        return replace(tx, order, payment, replaced);
     }
     for id in payments::ids_of(tx, order.checkout_id)? {
         let (promised, events) = payments::lock(tx, id)?;
@@ -144,17 +220,28 @@ pub fn settle(
             come -= awaited;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
-/// Lets go of what another payment has reserved, now that this one stands.
+/// Whether money was reserved or taken.
+pub fn has_come(standing: &Standing) -> bool {
+    standing.outstanding + standing.captured > 0
+}
+
+/// Lets go of what another payment has reserved, now that this one stands; or of this one, where less is due than it was begun
+/// for: some of the other was captured meanwhile, or the order was called off.
 fn replace(
     tx: &mut Tx<'_>,
     order: &OrderRow,
     payment: &PaymentRow,
+    come: i64,
     replaced: PaymentId,
-) -> Result<()> {
+) -> Result<bool> {
     let (old, events) = payments::lock(tx, replaced)?;
+    if come > due(tx, order, Some(payment.id), Some(replaced))? {
+        reauthorize::fail(tx, order, payment, "amount_changed")?;
+        return Ok(false);
+    }
     let standing = Standing::of(&events);
     if payments::left(tx, replaced, &standing)?.reserved > 0 {
         let wish = Wish {
@@ -169,5 +256,6 @@ fn replace(
         "paymentId": payment.id, "orderId": order.id, "replaces": replaced, "amount": payment.money(),
     });
     let (entry, event) = ("payment_reauthorized", "payment.reauthorized");
-    move_money::tell(tx, payment, Some(order.id), entry, event, &facts)
+    move_money::tell(tx, payment, Some(order.id), entry, event, &facts)?;
+    Ok(true)
 }

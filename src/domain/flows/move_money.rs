@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::{ASK_AFTER, expiring};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
-use crate::domain::orders::{self, OrderLineRow, OrderRow};
+use crate::domain::orders::{self, OrderLineRow, OrderLineUnits, OrderRow};
 use crate::domain::payments::{
-    self, Absorbed, AttemptRow, Claimed, News, PaymentAttemptKind, PaymentAttemptStatus,
-    PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
+    self, Absorbed, AttemptLine, AttemptRow, Claimed, News, PaymentAttemptKind,
+    PaymentAttemptStatus, PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing,
+    Wish,
 };
 use crate::input;
 use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
@@ -43,6 +44,8 @@ input! {
         reference: String,
         /// When it came; now when left out.
         received_at: Option<Timestamp>,
+        /// Of money that has gone back: the units it is for, which are counted as refunded.
+        lines: Option<Vec<OrderLineUnits>>,
     }
 }
 
@@ -303,7 +306,7 @@ pub fn absorb(
     Ok(absorbed)
 }
 
-/// A refund that came back has failed after all.
+/// A refund of which all came back has failed after all. Where a part came back, its units stay refunded.
 fn come_back(
     tx: &mut Tx<'_>,
     payment: &PaymentRow,
@@ -311,9 +314,16 @@ fn come_back(
     reference: &str,
 ) -> Result<()> {
     let mut own = report.movements.iter().filter(|m| m.reference == reference);
-    if let Some(attempt) = own.find_map(|m| m.attempt)
-        && payments::come_back(tx, payment.id, attempt)?
-    {
+    let Some(attempt) = own.find_map(|m| m.attempt) else {
+        return Ok(());
+    };
+    let sum = |kind| -> i64 {
+        let own = report.movements.iter();
+        let own = own.filter(|m| m.kind == kind && m.attempt == Some(attempt));
+        own.map(|m| m.amount).sum()
+    };
+    let all = sum(MovementKind::RefundReverse) >= sum(MovementKind::Refund);
+    if all && payments::come_back(tx, payment.id, attempt)? {
         not_refunded(tx, attempt)?;
     }
     Ok(())
@@ -400,16 +410,29 @@ impl Mutation for RecordManualPayment {
             "out_of_range",
             "Not zero, and at most 10^12 minor units.",
         );
+        checks.that(
+            amount < 0 || self.lines.is_none(),
+            "/lines",
+            "not_a_refund",
+            "Units are named where money has gone back.",
+        );
         checks.done()?;
+        orders::check_request(None, self.lines.as_deref())?;
         let order = orders::lock(tx, self.order_id, None)?;
         let (payment, standing) = manual_payment(tx, &order)?;
+        let kind = if amount > 0 {
+            PaymentEventKind::ChargeSuccess
+        } else {
+            PaymentEventKind::RefundSuccess
+        };
+        if payments::is_known(tx, payment, kind, &self.reference)? {
+            return orders::get(tx, order.id);
+        }
         let data = |news: News| match self.received_at {
             Some(at) => news.with("received_at", &at.to_string()),
             None => news,
         };
-        let news = if amount > 0 {
-            News::new(PaymentEventKind::ChargeSuccess, amount, &self.reference)
-        } else {
+        if amount < 0 {
             let back = -amount;
             if back > standing.kept() {
                 let message = format!(
@@ -418,8 +441,19 @@ impl Mutation for RecordManualPayment {
                 );
                 return Err(Error::invalid("/amount", "out_of_range", message));
             }
-            News::new(PaymentEventKind::RefundSuccess, back, &self.reference)
-        };
+            if let Some(units) = &self.lines {
+                let lines = orders::lines_of(tx, order.id)?;
+                let shares = orders::refund(tx, &lines, units)?;
+                let worth: i64 = shares.iter().map(|share| share.amount).sum();
+                if back > worth {
+                    let message = format!("At most {worth}, what the lines come to.");
+                    return Err(Error::invalid("/amount", "out_of_range", message));
+                }
+                let lines: Vec<AttemptLine> = shares.iter().map(AttemptLine::from).collect();
+                payments::refunded_by_hand(tx, payment, back, &lines)?;
+            }
+        }
+        let news = News::new(kind, amount.abs(), &self.reference);
         payments::record(tx, payment, &[data(news)])?;
         let facts = serde_json::json!({
             "paymentId": payment, "orderId": order.id, "reference": self.reference,
@@ -470,7 +504,9 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         .look_up(&request)
         .await;
     let was_read = matches!(known, Outcome::Known(_));
-    if was_read && cx.write(move |tx| settled_by(tx, id, &known)).await? {
+    let sent = sent_by(&known, id);
+    let read = known.clone();
+    if was_read && cx.write(move |tx| settled_by(tx, id, &read)).await? {
         return Ok(());
     }
     // It was not done, so it is asked for again, with the same key.
@@ -480,6 +516,11 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         let attempt = payments::find_attempt(tx, id)?;
         let pending = attempt.status == PaymentAttemptStatus::Pending;
         if pending && was_read && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
+            if sent > 0 {
+                // A part has gone back, and no more will.
+                payments::cut(tx, id, sent)?;
+                return end(tx, id, &known);
+            }
             // It has not been done, and the provider answers this key with nothing but its own trouble.
             let reason = "provider_error".to_owned();
             return end(tx, id, &Outcome::Refused { reason });
@@ -487,6 +528,16 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// What went back for an attempt, as far as a provider knows.
+fn sent_by(known: &Outcome, id: PaymentAttemptId) -> i64 {
+    let Outcome::Known(report) = known else {
+        return 0;
+    };
+    let movements = report.movements.iter();
+    let own = movements.filter(|m| m.kind == MovementKind::Refund && m.attempt == Some(id));
+    own.map(|m| m.amount).sum()
 }
 
 /// What a provider is asked to find out what became of an attempt.

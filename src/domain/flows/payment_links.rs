@@ -11,19 +11,19 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable};
 
 use super::checkouts::Chosen;
-use super::later_payments::{self, Answer as Taken};
+use super::later_payments::{self, Asked, Said};
 use super::place_order::declined;
 use super::start_checkout::choose;
-use super::{ASK_AFTER, GetPaymentLink, release};
+use super::{GetPaymentLink, release};
 use crate::context::{Cx, Tx};
 use crate::domain::identity::keys;
 use crate::domain::orders::{self, OrderRow, OrderStatus};
-use crate::domain::payments::{self, NewPayment, News, PaymentRow, PaymentStatus, Standing};
+use crate::domain::payments::{self, NewPayment, PaymentRow, PaymentStatus, Standing};
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{OrderId, PaymentId, PaymentLinkId};
 use crate::kernel::{Checks, Code, Error, Money, Param, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation, Output, Query};
-use crate::ports::payment::{Authorize, Captures, Outcome, PaymentProviders, Reach};
+use crate::ports::payment::{Authorize, Captures, Outcome, PaymentProviders};
 use crate::{choice, input, output, params};
 
 /// Characters of a link's token: 256 random bits.
@@ -275,28 +275,12 @@ fn is_open(standing: &Standing) -> bool {
 impl Flow for PayPaymentLink {
     async fn run(self, cx: &Cx) -> Result<Answer<LinkPayment>> {
         let token = self.token.clone();
-        let begun = cx.settle_or(move |tx| self.begin(tx)).await?;
-        let (payment, provider, request) = match begun {
-            ControlFlow::Break(answer) => return Ok(answer),
-            ControlFlow::Continue(Ok(asked)) => asked,
-            ControlFlow::Continue(Err(error)) => return Err(error),
+        let finish = move |tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome| {
+            finish(tx, &token, id, outcome)
         };
-        let providers = cx.app.part::<PaymentProviders>()?;
-        let provider = providers.get(&provider, "/payment/provider")?;
-        let outcome = provider.authorize(&request).await;
-        let done = cx
-            .settle_or(move |tx| finish(tx, &token, payment, &outcome))
-            .await;
-        match done {
-            Ok(ControlFlow::Break(answer)) => Ok(answer),
-            Ok(ControlFlow::Continue(error)) => Err(error),
-            Err(error) => Err(release::give_up(cx, payment, error).await),
-        }
+        later_payments::make(cx, move |tx| self.begin(tx), finish).await
     }
 }
-
-/// A provider far away and what it is asked, or that one here said no.
-type Asked = Result<(PaymentId, String, Authorize)>;
 
 impl PayPaymentLink {
     fn begin(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<LinkPayment, Asked>> {
@@ -307,32 +291,15 @@ impl PayPaymentLink {
         orders::refuse_held(tx, order.checkout_id)?;
         let chosen = self.chosen(tx, &order)?;
         let payment = self.payment_of(tx, &link, &order, seen.due, &chosen)?;
-        let providers = tx.app().part::<PaymentProviders>()?;
-        let provider = providers
-            .get(&payment.provider, "/payment/provider")?
-            .clone();
         let request = Authorize {
             token: chosen.token,
             return_url: chosen.return_url,
             keeper: chosen.keeper,
             ..payment.authorize(true)
         };
-        payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
-        payments::record(tx, payment.id, &[News::asked(&request)])?;
-        match provider.reach() {
-            Reach::Local(local) => {
-                let outcome = local.decide(&request);
-                Ok(match finish(tx, &self.token, payment.id, &outcome)? {
-                    ControlFlow::Break(paid) => ControlFlow::Break(paid),
-                    ControlFlow::Continue(error) => ControlFlow::Continue(Err(error)),
-                })
-            }
-            Reach::Remote => Ok(ControlFlow::Continue(Ok((
-                payment.id,
-                payment.provider,
-                request,
-            )))),
-        }
+        later_payments::ask(tx, payment, request, |tx, id, outcome| {
+            finish(tx, &self.token, id, outcome)
+        })
     }
 
     /// How it is paid.
@@ -410,17 +377,18 @@ fn finish(
     let link = by_token(tx, token)?;
     let (link, order) = lock(tx, &link)?;
     let now = later_payments::take(tx, &order, id, outcome)?;
-    let outcome = match &now.answer {
-        Taken::Come => LinkPaymentOutcome::Paid,
-        Taken::Action => LinkPaymentOutcome::ActionRequired,
-        Taken::Processing => LinkPaymentOutcome::Processing,
-        Taken::Declined(reason) => return Ok(ControlFlow::Continue(declined(reason))),
-        Taken::Over(reason) => {
+    let outcome = match &now.said {
+        Said::Come => LinkPaymentOutcome::Paid,
+        Said::Action => LinkPaymentOutcome::ActionRequired,
+        Said::Processing => LinkPaymentOutcome::Processing,
+        Said::Declined(reason) => return Ok(ControlFlow::Continue(declined(reason))),
+        Said::Over(reason) => {
             forget(tx, &link, &now.row)?;
             return Ok(ControlFlow::Continue(declined(reason)));
         }
-        Taken::CalledOff => {
-            let detail = "The payment was called off meanwhile; what was taken goes back.";
+        Said::CalledOff => {
+            let detail =
+                "Nothing is due any more, or the payment was called off; what was taken goes back.";
             let error = Error::new(Code::InvalidState, detail);
             return Ok(ControlFlow::Continue(error));
         }

@@ -257,22 +257,27 @@ fn decided(tx: &mut Tx<'_>, checkout: &CheckoutRow, outcome: &Outcome) -> Result
 pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result<Step> {
     let id = payments::checkout_of(tx, payment)?;
     let checkout = checkouts::lock(tx, id)?.ok_or_else(|| Error::not_found("checkout"))?;
-    let (mut row, events) = payments::lock(tx, payment)?;
     let is_main = checkout.payment_id == payment;
+    let paid_later = !is_main && checkout.status == CheckoutStatus::Ordered;
+    let order = if paid_later {
+        Some(orders::for_checkout(tx, checkout.id)?)
+    } else {
+        None
+    };
+    let (mut row, events) = payments::lock(tx, payment)?;
     let Outcome::Known(report) = outcome else {
         return match checkout.status {
             CheckoutStatus::Open | CheckoutStatus::Paying if is_main => {
                 without_report(tx, &checkout, outcome)
             }
-            status => {
+            _ => {
                 if let Outcome::Refused { reason } = outcome {
                     let refused = News::refused(payment, row.amount, reason);
                     payments::record(tx, payment, &[refused])?;
                 }
                 payments::check_later(tx, payment, None)?;
-                if !is_main && status == CheckoutStatus::Ordered {
-                    let order = orders::for_checkout(tx, checkout.id)?;
-                    reauthorize::failed_later(tx, &order, &row, &events, outcome)?;
+                if let Some(order) = &order {
+                    reauthorize::failed_later(tx, order, &row, &events, outcome)?;
                 }
                 Ok(OVER)
             }
@@ -296,10 +301,9 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             if again.is_some() || row.next_check_at.is_some() {
                 payments::check_later(tx, payment, again)?;
             }
-            if !is_main && checkout.status == CheckoutStatus::Ordered {
-                let order = orders::for_checkout(tx, checkout.id)?;
-                later_payments::settle(tx, &order, &row, &events, &standing)?;
-                reauthorize::failed_later(tx, &order, &row, &events, outcome)?;
+            if let Some(order) = &order {
+                later_payments::settle(tx, order, &row, &events, &standing)?;
+                reauthorize::failed_later(tx, order, &row, &events, outcome)?;
             }
             Ok(OVER)
         }

@@ -9,21 +9,20 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::later_payments::{self, Answer as Said};
-use super::move_money::order_paid_by;
-use super::place_order::declined;
-use super::{ASK_AFTER, move_money, release};
+use super::later_payments::{self, Asked, Said};
+use super::move_money::{self, order_paid_by};
+use super::release;
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::orders::{OrderRow, OrderStatus};
 use crate::domain::payments::{
-    self, News, PaymentDetails, PaymentEvent, PaymentRow, PaymentStatus, Standing,
+    self, PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, PaymentStatus, Standing,
 };
 use crate::domain::saved_methods;
 use crate::input;
 use crate::kernel::ids::{PaymentId, SavedPaymentMethodId};
 use crate::kernel::{Code, Document, Error, Money, Result, Timestamp};
 use crate::operation::{Answer, Flow};
-use crate::ports::payment::{Authorize, Keeper, Outcome, PaymentProviders, Reach, State};
+use crate::ports::payment::{Authorize, Keeper, Outcome, State};
 
 input! {
     /// Reserves money anew.
@@ -41,24 +40,12 @@ const POINTER: &str = "/savedPaymentMethodId";
 /// The reason where the shopper would have to act, who is away.
 const AWAY: &str = "authentication_required";
 
+/// How often the money of an order is reserved anew by itself: a month, with cards that hold it for a week.
+const BY_ITSELF: i64 = 4;
+
 impl Flow for ReauthorizePayment {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentDetails>> {
-        let begun = cx.settle_or(move |tx| self.begin(tx)).await?;
-        let (payment, request) = match begun {
-            ControlFlow::Break(answer) => return Ok(answer),
-            ControlFlow::Continue(Ok(asked)) => asked,
-            ControlFlow::Continue(Err(error)) => return Err(error),
-        };
-        let providers = cx.app.part::<PaymentProviders>()?;
-        let provider = providers.get(&payment.provider, "/provider")?;
-        let outcome = provider.authorize(&request).await;
-        let id = payment.id;
-        let done = cx.settle_or(move |tx| finish(tx, id, &outcome)).await;
-        match done {
-            Ok(ControlFlow::Break(answer)) => Ok(answer),
-            Ok(ControlFlow::Continue(error)) => Err(error),
-            Err(error) => Err(release::give_up(cx, id, error).await),
-        }
+        later_payments::make(cx, move |tx| self.begin(tx), finish).await
     }
 }
 
@@ -77,46 +64,35 @@ pub fn enqueue(tx: &mut Tx<'_>, payment: PaymentId) {
     tx.enqueue(JOB, &payload, Duration::ZERO);
 }
 
-/// The job.
+/// The job. A payment is tried once, however often the job is run.
 pub async fn run(cx: Cx, payload: Document) -> Result<()> {
     let Payload { payment_id: id } = read_data(payload)?;
-    let kept = cx
+    let may = cx
         .read(move |tx| {
-            let (order, _) = order_paid_by(tx, id)?;
-            let (payment, _) = payments::lock(tx, id)?;
-            made_with(tx, &payment, &order)
+            let Some((payment, _)) = payments::find(tx, id)? else {
+                return Ok(false);
+            };
+            let tried = payments::replacement_of(tx, id)?.is_some();
+            let so_often = payments::replacements(tx, payment.checkout_id)?;
+            Ok(so_often < BY_ITSELF && (!tried || replacement(tx, &payment)?.is_some()))
         })
         .await?;
-    if kept.is_none() {
+    if !may {
         return Ok(());
     }
     let anew = ReauthorizePayment {
         id,
-        saved_payment_method_id: kept,
+        saved_payment_method_id: None,
     };
     match anew.run(&cx).await {
-        // A no is told in the order's timeline; what is due no more needs nothing.
-        Err(error) if !matches!(error.code, Code::PaymentDeclined | Code::InvalidState) => {
-            Err(error)
-        }
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) => match error.code {
+            // A no is told in the order's timeline. Where nothing is due, or no method is kept, there is nothing to do.
+            Code::PaymentDeclined | Code::InvalidState | Code::ValidationFailed => Ok(()),
+            _ => Err(error),
+        },
     }
 }
-
-/// The kept method that a payment was made with.
-fn made_with(
-    tx: &mut Tx<'_>,
-    payment: &PaymentRow,
-    order: &OrderRow,
-) -> Result<Option<SavedPaymentMethodId>> {
-    match &payment.token {
-        Some(token) => saved_methods::named_by(tx, &payment.provider, token, &order.email),
-        None => Ok(None),
-    }
-}
-
-/// A provider far away and what it is asked, or that one here said no.
-type Asked = Result<(PaymentRow, Authorize)>;
 
 impl ReauthorizePayment {
     fn begin(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<PaymentDetails, Asked>> {
@@ -126,17 +102,31 @@ impl ReauthorizePayment {
             return refused("The order was called off.");
         }
         let (old, events) = payments::lock(tx, self.id)?;
+        if !events.iter().any(reserved) {
+            return refused("The payment has never reserved money; have the order paid by a link.");
+        }
         if payments::left(tx, old.id, &Standing::of(&events))?.moving > 0 {
             return refused("A capture or release of the payment is on its way.");
         }
-        let due = later_payments::due(tx, &order, None, Some(old.id))?;
-        if due == 0 {
-            return refused("Nothing is due that could be reserved.");
-        }
         let (token, keeper) = self.method(tx, &old, &order)?;
-        let payment = match replacement(tx, &old)? {
-            Some(open) if open.token.as_ref() == Some(&token) && open.amount == due => open,
-            Some(_) => return refused("The money is being reserved anew, or was already."),
+        let before = replacement(tx, &old)?;
+        if let Some((standing, payment)) = &before {
+            let same = payment.token.as_ref() == Some(&token);
+            if same && later_payments::has_come(standing) {
+                // Asked before, and answered since.
+                return payments::details(tx, payment.id).map(ControlFlow::Break);
+            }
+            if !same {
+                return refused(
+                    "The money is being reserved anew with another payment method, or was already.",
+                );
+            }
+        }
+        let due = later_payments::due(tx, &order, None, Some(old.id))?;
+        let payment = match before {
+            Some((_, payment)) if payment.amount == due => payment,
+            Some(_) => return refused("The money is being reserved anew, and less is due by now."),
+            None if due == 0 => return refused("Nothing is due that could be reserved."),
             None => {
                 let new = anew(&old, token, due, tx.now);
                 payments::insert(tx, std::slice::from_ref(&new))?;
@@ -147,28 +137,20 @@ impl ReauthorizePayment {
             keeper: Some(keeper),
             ..payment.authorize(false)
         };
-        payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
-        payments::record(tx, payment.id, &[News::asked(&request)])?;
-        let providers = tx.app().part::<PaymentProviders>()?;
-        let provider = providers.get(&payment.provider, "/provider")?.clone();
-        Ok(match provider.reach() {
-            Reach::Local(local) => match finish(tx, payment.id, &local.decide(&request))? {
-                ControlFlow::Break(details) => ControlFlow::Break(details),
-                ControlFlow::Continue(error) => ControlFlow::Continue(Err(error)),
-            },
-            Reach::Remote => ControlFlow::Continue(Ok((payment, request))),
-        })
+        later_payments::ask(tx, payment, request, finish)
     }
 
+    /// The token of the method that is charged, and for whom it is kept.
     fn method(
         &self,
         tx: &mut Tx<'_>,
         old: &PaymentRow,
         order: &OrderRow,
     ) -> Result<(String, Keeper)> {
-        let method = match self.saved_payment_method_id {
-            Some(method) => Some(method),
-            None => made_with(tx, old, order)?,
+        let method = match (self.saved_payment_method_id, &old.token) {
+            (Some(method), _) => Some(method),
+            (None, Some(token)) => saved_methods::named_by(tx, &old.provider, token, &order.email)?,
+            (None, None) => None,
         };
         let method = method.ok_or_else(|| {
             let message = "The payment was not made with a saved payment method; name one.";
@@ -178,17 +160,23 @@ impl ReauthorizePayment {
     }
 }
 
-/// What takes the place of a payment, unless the provider said no to it.
-fn replacement(tx: &mut Tx<'_>, old: &PaymentRow) -> Result<Option<PaymentRow>> {
+fn reserved(event: &PaymentEvent) -> bool {
+    event.kind == PaymentEventKind::AuthorizationSuccess
+}
+
+/// What takes the place of a payment, unless it is over.
+fn replacement(tx: &mut Tx<'_>, old: &PaymentRow) -> Result<Option<(Standing, PaymentRow)>> {
     let Some(id) = payments::replacement_of(tx, old.id)? else {
         return Ok(None);
     };
-    let (payment, events) = payments::lock(tx, id)?;
+    let (payment, events) =
+        payments::find(tx, id)?.ok_or_else(|| Error::internal("a payment that is not there"))?;
+    let standing = Standing::of(&events);
     let over = matches!(
-        Standing::of(&events).status,
-        PaymentStatus::Failed | PaymentStatus::Cancelled
+        standing.status,
+        PaymentStatus::Failed | PaymentStatus::Cancelled | PaymentStatus::Expired
     );
-    Ok((!over && !release::has_begun(&events)).then_some(payment))
+    Ok((!over && !release::has_begun(&events)).then_some((standing, payment)))
 }
 
 fn anew(old: &PaymentRow, token: String, due: i64, now: Timestamp) -> PaymentRow {
@@ -216,23 +204,28 @@ fn finish(
     outcome: &Outcome,
 ) -> Result<ControlFlow<PaymentDetails, Error>> {
     let (order, _) = order_paid_by(tx, id)?;
-    let taken = later_payments::take(tx, &order, id, outcome)?;
-    let reason = match taken.answer {
+    let now = later_payments::take(tx, &order, id, outcome)?;
+    let reason = match now.said {
         Said::Come | Said::Processing => return payments::details(tx, id).map(ControlFlow::Break),
         Said::CalledOff => {
-            let detail = "The payment was called off meanwhile; what was reserved is let go.";
+            let detail = "What is due has changed meanwhile; what was reserved is let go.";
             let error = Error::new(Code::InvalidState, detail);
             return Ok(ControlFlow::Continue(error));
         }
         Said::Action => AWAY.to_owned(),
         Said::Declined(reason) | Said::Over(reason) => reason,
     };
-    fail(tx, &order, &taken.row, &reason)?;
-    Ok(ControlFlow::Continue(declined(&reason)))
+    if !now.was_over {
+        fail(tx, &order, &now.row, &reason)?;
+    }
+    let detail = format!("The payment was declined: {reason}.");
+    let error = Error::field(Code::PaymentDeclined, POINTER, "declined", detail);
+    Ok(ControlFlow::Continue(error))
 }
 
-/// The provider said no, and nobody is there to act or to try another card: the payment is over, and the shop is told.
-fn fail(tx: &mut Tx<'_>, order: &OrderRow, payment: &PaymentRow, reason: &str) -> Result<()> {
+/// The payment cannot take the other's place, and nobody is there to act or to try another card: it is over, and the shop is
+/// told.
+pub fn fail(tx: &mut Tx<'_>, order: &OrderRow, payment: &PaymentRow, reason: &str) -> Result<()> {
     release::order(tx, payment)?;
     let facts = serde_json::json!({
         "paymentId": payment.id, "orderId": order.id, "replaces": payment.replaces_id, "reason": reason,
@@ -241,7 +234,7 @@ fn fail(tx: &mut Tx<'_>, order: &OrderRow, payment: &PaymentRow, reason: &str) -
     move_money::tell(tx, payment, Some(order.id), entry, event, &facts)
 }
 
-/// The same, where that is learned later.
+/// The same, where that is learned later, of a payment by which no money has come.
 pub fn failed_later(
     tx: &mut Tx<'_>,
     order: &OrderRow,
@@ -249,18 +242,16 @@ pub fn failed_later(
     before: &[PaymentEvent],
     outcome: &Outcome,
 ) -> Result<()> {
-    let reason = match outcome {
-        Outcome::Refused { reason } => reason,
-        Outcome::Known(report) => match &report.state {
-            State::Declined { reason } => reason,
-            State::Open { .. } | State::ActionRequired { .. } => AWAY,
-            State::Cancelled => "cancelled",
-            _ => return Ok(()),
-        },
-        Outcome::Unknown => return Ok(()),
-    };
-    if payment.replaces_id.is_none() || release::has_begun(before) {
+    // A session that is open may be confirmed in this moment.
+    let open =
+        matches!(outcome, Outcome::Known(report) if matches!(report.state, State::Open { .. }));
+    let came = before.iter().any(reserved);
+    if payment.replaces_id.is_none() || release::has_begun(before) || came || open {
         return Ok(());
     }
-    fail(tx, order, payment, reason)
+    match Said::from(outcome) {
+        Said::Action => fail(tx, order, payment, AWAY),
+        Said::Declined(reason) | Said::Over(reason) => fail(tx, order, payment, &reason),
+        _ => Ok(()),
+    }
 }

@@ -35,6 +35,10 @@ fn end(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
         return Ok(());
     }
     checkouts::set_status(tx, id, CheckoutStatus::Expired)?;
+    if !checkout.is_covered() {
+        let expired = payments::News::expired(checkout.payment_id);
+        payments::record(tx, checkout.payment_id, &[expired])?;
+    }
     if checkout.remote {
         // What the provider still has open is closed there.
         release::enqueue(tx, checkout.payment_id);

@@ -2,7 +2,8 @@
 
 use super::move_money::{order_paid_by, shift};
 use crate::context::{Cx, Tx};
-use crate::domain::orders::{self, OrderLineUnits, OrderRow, Share};
+use crate::domain::credits;
+use crate::domain::orders::{self, OrderLineUnits, OrderRow};
 use crate::domain::payments::{
     self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
 };
@@ -87,7 +88,10 @@ impl RefundPayment {
     /// What the provider is asked for. The units are counted as refunded with it.
     fn wish(&self, tx: &mut Tx<'_>) -> Result<Wish> {
         let shares = match &self.lines {
-            Some(units) => refund_units(tx, self.id, units)?,
+            Some(units) => {
+                let (_, lines) = order_paid_by(tx, self.id)?;
+                orders::refund(tx, &lines, units)?
+            }
             None => Vec::new(),
         };
         let worth: i64 = shares.iter().map(|share| share.amount).sum();
@@ -103,21 +107,6 @@ impl RefundPayment {
             ..Wish::new(PaymentAttemptKind::Refund)
         })
     }
-}
-
-/// Counts units of the order that a payment is for as refunded.
-fn refund_units(
-    tx: &mut Tx<'_>,
-    payment: PaymentId,
-    units: &[OrderLineUnits],
-) -> Result<Vec<Share>> {
-    let (_, lines) = order_paid_by(tx, payment)?;
-    let shares = orders::to_refund(&lines, Some(units))?;
-    orders::refund_lines(
-        tx,
-        shares.iter().map(|share| (share.line_id, share.quantity)),
-    )?;
-    Ok(shares)
 }
 
 impl Mutation for SuggestRefund {
@@ -157,17 +146,21 @@ fn spread(
 ) -> Result<Vec<SuggestedRefundPayment>> {
     let providers = tx.app().part::<PaymentProviders>()?;
     let mut found = Vec::new();
-    for id in payments::ids_of(tx, order.checkout_id)?.into_iter().rev() {
-        let (payment, events) =
-            payments::find(tx, id)?.ok_or_else(|| Error::not_found("payment"))?;
-        let here = payments::left(tx, id, &Standing::of(&events))?.here;
+    let mut all = Vec::new();
+    for id in payments::ids_of(tx, order.checkout_id)? {
+        all.extend(payments::find(tx, id)?);
+    }
+    // Gift cards and store credit first, then the latest.
+    all.sort_by_key(|(payment, _)| (credits::is_credit(&payment.provider), payment.id));
+    for (payment, events) in all.into_iter().rev() {
+        let here = payments::left(tx, payment.id, &Standing::of(&events))?.here;
         let amount = here.min(worth);
         if amount == 0 {
             continue;
         }
         worth -= amount;
         found.push(SuggestedRefundPayment {
-            payment_id: id,
+            payment_id: payment.id,
             amount: payment.of(amount),
             refundable: payment.of(here),
             by_provider: providers

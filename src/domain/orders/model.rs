@@ -86,7 +86,7 @@ impl OrderPaymentStatus {
             Self::Authorized
         } else if has(PaymentStatus::Awaited) {
             Self::Awaited
-        } else if has(PaymentStatus::Cancelled) {
+        } else if has(PaymentStatus::Cancelled) || has(PaymentStatus::Expired) {
             Self::Cancelled
         } else {
             Self::Pending

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::model::{Order, OrderLineRow, OrderRow, OrderStatus};
+use super::shares::{OrderLineUnits, Share, to_refund};
 use super::{ListOrders, OrderTimeline, TimelineEntry, holds};
 use crate::auth::Caller;
 use crate::context::Tx;
@@ -506,6 +507,17 @@ pub fn cancel_lines(
     Ok(())
 }
 
+/// Counts these units of an order's lines as refunded; says what they come to.
+pub fn refund(
+    tx: &mut Tx<'_>,
+    lines: &[OrderLineRow],
+    units: &[OrderLineUnits],
+) -> Result<Vec<Share>> {
+    let shares = to_refund(lines, Some(units))?;
+    refund_lines(tx, shares.iter().map(|s| (s.line_id, s.quantity)))?;
+    Ok(shares)
+}
+
 /// Counts units of lines as refunded, or with a minus as not refunded after all.
 pub fn refund_lines(
     tx: &mut Tx<'_>,
@@ -575,9 +587,13 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
     Ok(OrderTimeline { entries })
 }
 
-/// The order that a checkout has surely become.
+/// The order that a checkout has surely become, kept from others until the transaction ends.
 pub fn for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<OrderRow> {
     let id = id_for_checkout(tx, checkout)?.ok_or_else(|| Error::not_found("order"))?;
+    if tx.conn.is_postgres() {
+        tx.conn
+            .rows::<Id, OrderId>("SELECT id FROM orders WHERE id = ? FOR UPDATE", params![id])?;
+    }
     row(tx, id)
 }
 

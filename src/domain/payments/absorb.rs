@@ -68,8 +68,17 @@ pub fn absorb(
         ));
         standing = after(&fresh);
     }
-    let nothing_came = standing.captured == 0 && standing.status != PaymentStatus::Cancelled;
-    if report.state == State::Cancelled && nothing_came {
+    let in_vain = report.state == State::Cancelled && standing.captured == 0;
+    let was_reserved = Standing::of(events).outstanding > 0;
+    if in_vain && was_reserved && payment.expires_at.is_some_and(|at| at <= tx.now) {
+        fresh.push(News::expired(payment.id));
+        standing = after(&fresh);
+    }
+    let is_over = matches!(
+        standing.status,
+        PaymentStatus::Cancelled | PaymentStatus::Expired
+    );
+    if in_vain && !is_over {
         let reference = format!("{}:never", report.reference);
         fresh.push(News::new(Kind::CancelSuccess, 0, reference));
         standing = after(&fresh);

@@ -219,6 +219,36 @@ pub fn begin(
     Ok(attempt)
 }
 
+/// Records a refund that people have made, for units of lines.
+pub fn refunded_by_hand(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+    amount: i64,
+    lines: &[AttemptLine],
+) -> Result<()> {
+    let made = AttemptRow {
+        id: PaymentAttemptId::new(),
+        payment_id: payment,
+        kind: PaymentAttemptKind::Refund,
+        amount,
+        last: false,
+        status: PaymentAttemptStatus::Succeeded,
+        reason: None,
+        failure: None,
+        next_check_at: None,
+        created_by: tx.actor().name(),
+        created_at: tx.now,
+        finished_at: Some(tx.now),
+        claim: None,
+        claim_fingerprint: None,
+        shipment: None,
+    };
+    on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
+        .values(&made)
+        .execute(c))?;
+    insert_lines(tx, made.id, lines)
+}
+
 fn insert_lines(tx: &mut Tx<'_>, attempt: PaymentAttemptId, lines: &[AttemptLine]) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
@@ -270,6 +300,15 @@ pub fn captured_units(
         params![checkout],
     )?;
     Ok(rows.into_iter().map(|line| (line.line_id, line)).collect())
+}
+
+/// What is being captured of a payment, and nobody knows yet.
+pub fn capturing(tx: &mut Tx<'_>, payment: PaymentId) -> Result<i64> {
+    let rows = tx.conn.rows::<BigInt, i64>(
+        "SELECT amount FROM payment_attempts WHERE payment_id = ? AND kind = 'capture' AND status = 'pending'",
+        params![payment],
+    )?;
+    Ok(rows.into_iter().sum())
 }
 
 /// Refuses a shipment that was captured before, or may have been.
@@ -347,6 +386,15 @@ pub fn end(tx: &mut Tx<'_>, id: PaymentAttemptId, failure: Option<&str>) -> Resu
         "UPDATE payment_attempts SET status = ?, failure = ?, next_check_at = NULL, finished_at = ?
          WHERE id = ? AND status = 'pending'",
         params![status, failure, now, id],
+    )?;
+    Ok(())
+}
+
+/// Less was moved than an attempt was for, and no more will be.
+pub fn cut(tx: &mut Tx<'_>, id: PaymentAttemptId, amount: i64) -> Result<()> {
+    tx.conn.execute(
+        "UPDATE payment_attempts SET amount = ? WHERE id = ? AND status = 'pending'",
+        params![amount, id],
     )?;
     Ok(())
 }

@@ -26,9 +26,9 @@ mod standing;
 
 pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
-    AttemptLine, Claimed, Left, Wish, begin, captured_units, check_at, come_back,
+    AttemptLine, Claimed, Left, Wish, begin, captured_units, capturing, check_at, come_back, cut,
     due as due_attempts, end, find as find_attempt, left, lines_of as lines_of_attempt, of_claim,
-    refuse_captured,
+    refunded_by_hand, refuse_captured,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,
@@ -39,7 +39,8 @@ pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
     News, by_reference, check_later, checkout_of, describe, due, facts_of, find, ids_of, insert,
-    known, lock, of_checkouts, record, record_first, reference_of, replacement_of,
+    is_known, known, lock, of_checkouts, record, record_first, reference_of, replacement_of,
+    replacements,
 };
 pub use standing::Standing;
 

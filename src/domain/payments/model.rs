@@ -35,6 +35,8 @@ choice! {
         CancelSuccess = "cancel_success",
         /// Reserved money was not let go.
         CancelFailure = "cancel_failure",
+        /// Its time was over: the shopper's to pay, or that of reserved money.
+        Expired = "expired",
         /// The provider was asked to send money back.
         RefundRequest = "refund_request",
         /// Money went back.
@@ -71,6 +73,8 @@ choice! {
         Failed = "failed",
         /// It was let go before it was captured.
         Cancelled = "cancelled",
+        /// Its time was over before it was captured.
+        Expired = "expired",
     }
 }
 

@@ -24,6 +24,15 @@ pub fn replacement_of(tx: &mut Tx<'_>, id: PaymentId) -> Result<Option<PaymentId
     Ok(rows.into_iter().next())
 }
 
+/// How many payments of a checkout took the place of others, or were to.
+pub fn replacements(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<i64> {
+    let rows = tx.conn.rows::<BigInt, i64>(
+        "SELECT count(*) FROM payments WHERE checkout_id = ? AND replaces_id IS NOT NULL",
+        params![checkout],
+    )?;
+    Ok(rows.into_iter().sum())
+}
+
 /// Records intents, in one statement.
 pub fn insert(tx: &mut Tx<'_>, rows: &[PaymentRow]) -> Result<()> {
     on!(tx.conn, |c| diesel::insert_into(payments::table)
@@ -132,6 +141,11 @@ impl News {
     pub fn asked(request: &Authorize) -> Self {
         let kind = PaymentEventKind::AuthorizationRequest;
         Self::new(kind, request.amount.amount, request.key())
+    }
+
+    /// The time of a payment is over.
+    pub fn expired(payment: PaymentId) -> Self {
+        Self::new(PaymentEventKind::Expired, 0, format!("{payment}:expired"))
     }
 
     /// The provider refused to reserve so much. Each reason is news of its own.
@@ -352,6 +366,20 @@ pub fn references(tx: &mut Tx<'_>, payment: PaymentId) -> Result<HashSet<(String
         params![payment],
     )?;
     Ok(rows.into_iter().collect())
+}
+
+/// Whether it is known that something happened to a payment under this reference.
+pub fn is_known(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+    kind: PaymentEventKind,
+    reference: &str,
+) -> Result<bool> {
+    let found = tx.conn.rows::<BigInt, i64>(
+        "SELECT count(*) FROM payment_events WHERE payment_id = ? AND kind = ? AND provider_reference = ?",
+        params![payment, kind, reference],
+    )?;
+    Ok(found != [0])
 }
 
 /// Payments as clients see them, in the order they were given in: one statement more for any number.

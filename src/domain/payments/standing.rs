@@ -42,6 +42,8 @@ impl Standing {
             } else {
                 PaymentStatus::Refunded
             }
+        } else if has(Kind::Expired) && outstanding == 0 {
+            PaymentStatus::Expired
         } else if has(Kind::CancelSuccess) && outstanding == 0 {
             PaymentStatus::Cancelled
         } else if has(Kind::AuthorizationSuccess) {
@@ -124,6 +126,23 @@ mod tests {
             (
                 &[(Kind::CancelSuccess, 0), (Kind::AuthorizationSuccess, 500)],
                 (S::Authorized, 500, 0, 0),
+            ),
+            (
+                &[(Kind::ActionRequired, 500), (Kind::Expired, 0)],
+                (S::Expired, 0, 0, 0),
+            ),
+            // The money came after all.
+            (
+                &[(Kind::Expired, 0), (Kind::AuthorizationSuccess, 500)],
+                (S::Authorized, 500, 0, 0),
+            ),
+            (
+                &[
+                    (Kind::AuthorizationSuccess, 500),
+                    (Kind::Expired, 0),
+                    (Kind::CancelSuccess, 500),
+                ],
+                (S::Expired, 0, 0, 0),
             ),
             (
                 &[(Kind::AuthorizationSuccess, 500)],

@@ -174,6 +174,11 @@ pub async fn keeper(cx: &Cx, provider: &str, email: &str) -> Result<Keeper> {
     let customer = cx
         .write(move |tx| queries::customer_of(tx, provider, &email))
         .await?;
+    // One whom the provider has forgotten is made anew.
+    read_anew(cx, customer.id).await?;
+    let customer = cx
+        .read(move |tx| queries::customer(tx, customer.id))
+        .await?;
     Ok(Keeper {
         customer: named(cx, wallet, customer).await?,
         off_session: false,

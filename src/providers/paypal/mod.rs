@@ -169,26 +169,30 @@ impl Paypal {
         let mut report = understood(&order)?;
         for capture in payments_of(&order).captures.iter().filter(|c| is_taken(c)) {
             for dispute in self.disputes(&capture.id).await? {
-                let movements = report::charged_back(&dispute, report.money.currency);
-                report.movements.extend(movements.ok_or_else(|| {
-                    let id = &dispute.id;
-                    tracing::error!(provider = "paypal", dispute = %id, "not understood");
-                    Failure::Unknown
-                })?);
+                match report::charged_back(&dispute, report.money.currency) {
+                    Some(movements) => report.movements.extend(movements),
+                    // People have to look at it; the rest of the order is known all the same.
+                    None => {
+                        tracing::error!(
+                            provider = "paypal",
+                            dispute = dispute.id,
+                            "not understood"
+                        );
+                    }
+                }
             }
         }
         Ok(report)
     }
 
-    /// The disputes about a capture; none where this app may not read them, which the log says.
+    /// The disputes about a capture; none where PayPal refuses to show them to this app, which the log says.
     async fn disputes(&self, capture: &str) -> Result<Vec<Dispute>, Failure> {
         let path = "/v1/customer/disputes";
         let of = format!("{path}?disputed_transaction_id={}", escape(capture));
         let list: Disputes = match self.api.get(&of).await {
             Ok(list) => list,
-            Err(Failure::Missing) => return Ok(Vec::new()),
-            Err(Failure::Refused(reason)) if reason == MISCONFIGURED => return Ok(Vec::new()),
-            Err(_) => return Err(Failure::Unknown),
+            Err(Failure::Missing | Failure::Refused(_)) => return Ok(Vec::new()),
+            Err(Failure::Unknown) => return Err(Failure::Unknown),
         };
         let mut disputes = Vec::new();
         for named in list.items {

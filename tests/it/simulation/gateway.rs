@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
-use mercer::kernel::ids::PaymentId;
+use mercer::kernel::ids::{PaymentCustomerId, PaymentId};
 use mercer::kernel::{Document, Money};
 use mercer::ports::payment::{
     Abilities, Authorize, Call, Captures, Move, Movement, MovementKind, Notice, Outcome,
     PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
+use mercer::ports::wallet::{Asked, KeptMethod, Setup, Wallet};
 use tokio::sync::{mpsc, oneshot};
 
 /// What the schedule does with a call.
@@ -240,6 +242,38 @@ fn known(payment: PaymentId, books: &Books) -> Outcome {
     }))
 }
 
+/// It keeps a card for everybody, which it answers for at once.
+impl Wallet for Sim {
+    fn create_customer<'a>(
+        &'a self,
+        id: PaymentCustomerId,
+        _: i64,
+        _: &'a str,
+    ) -> Asked<'a, String> {
+        Box::pin(ready(Ok(id.to_string())))
+    }
+
+    fn set_up<'a>(&'a self, _: &'a str) -> Asked<'a, Setup> {
+        Box::pin(ready(Ok(Setup::default())))
+    }
+
+    fn list<'a>(&'a self, _: &'a str) -> Asked<'a, Vec<KeptMethod>> {
+        let card = KeptMethod {
+            reference: "approve".into(),
+            kind: "card".into(),
+            brand: None,
+            last4: None,
+            expiry_month: None,
+            expiry_year: None,
+        };
+        Box::pin(ready(Ok(vec![card])))
+    }
+
+    fn forget<'a>(&'a self, _: &'a str) -> Asked<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
 impl PaymentProvider for Sim {
     fn name(&self) -> &'static str {
         "sim"
@@ -311,6 +345,10 @@ impl PaymentProvider for Sim {
 
     fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
         Box::pin(self.call("refund", |m| Self::shift(m, MovementKind::Refund, request)))
+    }
+
+    fn wallet(&self) -> Option<&dyn Wallet> {
+        Some(self)
     }
 
     fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {

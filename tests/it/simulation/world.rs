@@ -12,10 +12,11 @@ use mercer::db::{Address, Db};
 use mercer::domain::carts::{ApplyCoupon, CartStatus, CreateCart};
 use mercer::domain::flows::{
     self, CancelOrder, CapturePayment, CreatePaymentLink, PayPaymentLink, PlaceOrder,
-    RefundPayment, StartCheckout, VoidPayment,
+    ReauthorizePayment, RefundPayment, StartCheckout, VoidPayment,
 };
 use mercer::domain::orders::{ListOrders, Order, OrderStatus};
 use mercer::domain::payments::{GetPayment, Payment, PaymentAttemptKind};
+use mercer::domain::saved_methods::SetUpPaymentMethod;
 use mercer::kernel::Clock;
 use mercer::kernel::ids::{CartId, PaymentId};
 use mercer::operation::{Operation, dispatch};
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, LocalSet};
 
 use super::gateway::{Fate, Parked, Progress, Sim};
+use crate::support::shop::block_on;
 use crate::support::{Kind, Shop, Store, server};
 
 /// A shop that sells two goods, one of them scarce, and takes a scarce coupon; every run begins with a copy.
@@ -46,6 +48,13 @@ impl Template {
         let (channel, method) = (store.channel.clone(), store.method.clone());
         let closed = shop.close();
         let path = PathBuf::from(closed.url());
+        // Ada's card is kept, so that it can be charged while she is away.
+        let sim = Sim::new(mpsc::unbounded_channel().0);
+        let db = Db::open(&Address::parse(closed.url()), 1).unwrap();
+        let app = open(db, closed.url(), &Clock::default(), &sim, None);
+        let ada = json!({ "provider": "sim", "email": "ada@example.com" });
+        block_on(ask::<SetUpPaymentMethod>(app.system(), ada)).unwrap();
+        drop(app);
         let mut conn = Address::parse(closed.url()).open().unwrap();
         conn.batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         drop(conn);
@@ -338,7 +347,15 @@ impl World<'_> {
         let amount = [None, Some(500), Some(1_490), Some(5_000)][self.dice.roll(4)];
         let cx = self.cx();
         let body = json!({ "id": payment, "amount": amount });
-        match self.dice.roll(11) {
+        match self.dice.roll(13) {
+            11..=12 => {
+                let which_payment = self.dice.roll(order.payments.len());
+                let body = json!({ "id": order.payments[which_payment].id });
+                let task =
+                    async move { said(ask::<ReauthorizePayment>(cx, body).await, "reauthorized") };
+                let what = format!("order {which}: reserve payment {which_payment} anew");
+                self.start(&what, task).await
+            }
             9..=10 => {
                 let lines = json!([{ "lineId": order.lines[0].id, "quantity": 1 }]);
                 let shipment = format!("S{}", self.dice.roll(3));

@@ -330,6 +330,37 @@ both! {
         });
         assert_eq!(sold.record(-500, "back-1").ok().text("/paymentStatus"), "partially_refunded");
         assert_eq!(sold.money(), (0, TOTAL, 500));
+        let told = sold.story();
+        sold.record(-500, "back-1").ok();
+        assert_eq!(told, sold.story(), "the same is told once");
+        shop.check();
+    }
+
+    fn units_whose_money_people_send_back_are_counted_as_refunded(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", MUG, 100)]);
+        let cart = store.cart(&[("MUG", 2)]);
+        cart.pay_by(&json!({ "provider": "manual" })).created();
+        let order = cart.place().ok().at("/order").clone();
+        let record = |amount: i64, reference: &str, lines: Value| {
+            let body = json!({ "amount": amount, "reference": reference, "lines": lines });
+            shop.staff().once().post(&format!("/orders/{}/payments", order["id"].as_str().unwrap()), body)
+        };
+        let mugs = |quantity: i64| json!([{ "lineId": order["lines"][0]["id"], "quantity": quantity }]);
+        record(2 * MUG + PARCEL, "transfer-1", Value::Null).ok();
+        shop.unchanged(|| {
+            record(1, "x", mugs(1)).refused(422, "VALIDATION_FAILED").about("/lines", "not_a_refund");
+            record(-MUG, "x", mugs(3)).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
+            // Half of 25.21 net and of 4.79 tax, each to the cent.
+            record(-MUG - 2, "x", mugs(1)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+        });
+        for _ in 0..2 {
+            assert_eq!(record(-MUG, "back-1", mugs(1)).ok().at("/lines/0/quantityRefunded"), 1);
+        }
+        let left = shop.staff().post(&format!("/orders/{}/suggest-refund", order["id"].as_str().unwrap()), json!({})).ok();
+        assert_eq!(left.at("/amount/amount"), MUG - 1 + PARCEL);
+        assert_eq!(record(-MUG + 1, "back-2", mugs(1)).ok().at("/lines/0/quantityRefunded"), 2);
+        record(-PARCEL, "back-3", mugs(1)).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
         shop.check();
     }
 
@@ -440,7 +471,8 @@ both! {
         assert_eq!((&anew["status"], &anew["outstanding"]["amount"]), (&json!("authorized"), &json!(TOTAL)));
         assert_eq!(sold.money(), (0, 0, 0), "the old reservation is let go");
         assert_eq!((sold.story(), sold.status()), (["placed", "payment_voided", "payment_reauthorized"].map(str::to_owned).to_vec(), "authorized".to_owned()));
-        shop.unchanged(|| ask(saved.at("/methods/0/id")).refused(409, "INVALID_STATE"));
+        let again = ask(saved.at("/methods/0/id")).ok();
+        assert_eq!(again.at("/payment/id"), &anew["id"], "asked again, it is done already");
 
         let capture = format!("/payments/{}/capture", anew["id"].as_str().unwrap());
         shop.staff().once().post(&capture, json!({})).ok();
@@ -457,5 +489,19 @@ both! {
             let asked = sold.ask("reauthorize", json!({ "savedPaymentMethodId": saved.at("/methods/0/id") }));
             asked.refused(409, "INVALID_STATE");
         });
+    }
+
+    fn what_never_reserved_money_is_not_reserved_anew(shop) {
+        let sold = sold(shop, "manual", "");
+        let saved = shop.staff().post("/saved-payment-methods", json!({ "provider": "test", "email": "ada@example.com" })).created();
+        let link = shop.staff().once().post(&format!("/orders/{}/payment-links", sold.order), json!({})).created();
+        let path = format!("/payment-links/{}/pay", link.text("/token"));
+        shop.storefront().once().post(&path, json!({ "payment": { "provider": "test", "token": "decline" } })).refused(402, "PAYMENT_DECLINED");
+        let order = shop.staff().get(&format!("/orders/{}", sold.order)).ok();
+        for payment in order.at("/payments").as_array().unwrap() {
+            let path = format!("/payments/{}/reauthorize", payment["id"].as_str().unwrap());
+            let body = json!({ "savedPaymentMethodId": saved.at("/methods/0/id") });
+            shop.unchanged(|| shop.staff().once().post(&path, body).refused(409, "INVALID_STATE"));
+        }
     }
 }

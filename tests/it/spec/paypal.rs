@@ -557,4 +557,25 @@ stories! {
             assert_eq!((left.capturable, left.captured - left.refunded), (0, 0));
         }
     }
+
+    fn a_refund_of_which_only_a_part_could_be_sent_is_that_part(w) {
+        let (placed, order) = w.order();
+        for amount in [700, 700, TOTAL - 1_400] {
+            w.shop.move_money(&placed, "capture", json!({ "amount": amount })).ok();
+        }
+        // The first of two captures is sent back, and then nobody answers.
+        w.paypal.fault("POST", "/v2/payments/captures/*/refund", Fault::DropAfter);
+        let asked = w.shop.move_money(&placed, "refund", json!({ "amount": 1_000 })).ok();
+        assert_eq!(asked.text("/attempts/3/status"), "pending");
+        // Meanwhile somebody sends the rest at PayPal.
+        w.paypal.refund_by_hand(&order, "5.90").unwrap();
+        w.paypal.refund_of(&order, 1, "7.00").unwrap();
+        for _ in 0..4 {
+            w.shop.later(Duration::from_mins(12));
+        }
+        let seen = w.shop.payment(&placed);
+        let attempt = seen.at("/attempts/3");
+        assert_eq!((&attempt["status"], &attempt["amount"]["amount"]), (&json!("succeeded"), &json!(700)));
+        assert_eq!(seen.at("/payment/refunded/amount"), TOTAL);
+    }
 }

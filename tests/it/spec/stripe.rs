@@ -276,6 +276,8 @@ stories! {
         w.shop.work();
         assert_eq!(w.store.stock("MUG"), (100, 0, 0));
         assert_eq!(w.gateway.money()[&intent].status, "canceled");
+        let seen = w.shop.staff().get(&cart.path("/checkout")).ok();
+        assert_eq!((seen.text("/status"), seen.text("/payment/status")), ("expired", "expired"));
     }
 
     fn a_declined_card_leaves_the_stock_and_a_second_pays(w) {
@@ -458,7 +460,7 @@ stories! {
         w.shop.later(Duration::from_hours(24));
         assert_eq!(w.shop.timeline(order), ["placed", "authorization_expiring", "authorization_expired"]);
         let seen = w.shop.staff().get(&format!("/payments/{}", placed.text("/order/payments/0/id"))).ok();
-        assert_eq!(seen.text("/payment/status"), "cancelled");
+        assert_eq!(seen.text("/payment/status"), "expired");
         w.shop.move_money(&placed, "capture", json!({})).refused(409, "INVALID_STATE");
     }
 
@@ -862,7 +864,7 @@ stories! {
         }
         w.shop.reconcile();
         assert_eq!(w.shop.timeline(placed.text("/order/id")).last().unwrap(), "payment_reauthorized");
-        ask().refused(409, "INVALID_STATE");
+        assert_eq!(ask().ok().text("/payment/status"), "authorized");
         assert_eq!(w.gateway.money().len(), 2, "one that ran out, and one in its place");
         let reserved: i64 = w.gateway.money().values().map(|m| m.capturable).sum();
         assert_eq!(reserved, TOTAL);
@@ -927,5 +929,61 @@ stories! {
         assert_eq!(w.shop.timeline(placed.text("/order/id")).last().unwrap(), "refund_failed");
         w.shop.move_money(&placed, "refund", json!({})).ok();
         assert_eq!(w.taken(), (TOTAL, TOTAL));
+    }
+
+    fn what_is_captured_or_called_off_meanwhile_is_not_reserved_twice(w) {
+        let method = w.saved("pm_card_visa");
+        for called_off in [false, true] {
+            let cart = w.store.cart(&[("MUG", 2)]);
+            cart.pay_by(&json!({ "provider": "stripe", "method": "card", "token": "pm_card_visa" })).created();
+            let placed = cart.place().ok();
+            w.gateway.fault("POST", "/v1/payment_intents", Fault::TimeoutAfter);
+            let asked = w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method })).ok();
+            assert_eq!(asked.text("/payment/status"), "pending");
+            if called_off {
+                let path = format!("/orders/{}/cancel", placed.text("/order/id"));
+                let one = json!({ "lines": [{ "lineId": placed.at("/order/lines/0/id"), "quantity": 1 }] });
+                w.shop.staff().once().post(&path, one).ok();
+            } else {
+                // Nobody knows of the capture yet when the news of the other payment comes.
+                w.gateway.fault("POST", "/v1/payment_intents/*/capture", Fault::TimeoutAfter);
+                w.shop.move_money(&placed, "capture", json!({})).ok();
+            }
+            w.news();
+            w.shop.reconcile();
+            w.shop.reconcile();
+            let timeline = w.shop.timeline(placed.text("/order/id"));
+            assert!(timeline.contains(&"reauthorization_failed".to_owned()), "{timeline:?}");
+            if called_off {
+                w.shop.move_money(&placed, "capture", json!({})).ok();
+            }
+            let order = w.shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
+            assert_eq!(order.text("/paymentStatus"), "paid");
+            let money = w.gateway.money();
+            let new = money.values().find(|m| m.metadata["payment"] == asked.at("/payment/id").as_str().unwrap()).unwrap();
+            assert_eq!((new.capturable, new.captured), (0, 0), "the new one is let go");
+        }
+    }
+
+    fn what_was_reserved_anew_and_is_let_go_later_has_not_failed(w) {
+        let method = w.saved("pm_card_visa");
+        let placed = w.order("pm_card_visa");
+        let anew = w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method })).ok();
+        w.shop.reconcile();
+        w.gateway.cancel_at_dashboard(anew.text("/payment/reference")).unwrap();
+        w.news();
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "payment_reauthorized", "payment_voided", "payment_voided"]);
+    }
+
+    fn a_customer_who_is_gone_at_stripe_is_made_anew_when_a_card_is_saved_with_a_payment(w) {
+        w.saved("pm_card_visa");
+        let gone = w.events("customer.created")[0].json["data"]["object"]["id"].as_str().unwrap().to_owned();
+        w.gateway.delete_customer_at_dashboard(&gone).unwrap();
+        let cart = w.store.cart(&[("MUG", 1)]);
+        let payment = json!({ "provider": "stripe", "method": "card", "token": "pm_card_mastercard", "savePaymentMethod": true });
+        w.shop.staff().once().post(&cart.path("/checkout"), json!({ "payment": payment })).created();
+        assert_eq!(cart.place().ok().text("/outcome"), "placed");
+        w.shop.work();
+        assert_eq!(w.kept().len(), 1);
     }
 }

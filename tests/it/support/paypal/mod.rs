@@ -137,8 +137,19 @@ impl Paypal {
 
     /// Sends money back on PayPal's site, which knows nothing of our ids.
     pub fn refund_by_hand(&self, order: &str, value: &str) -> Result<Value, Value> {
+        let last = self.state().of(order, "captures").count() - 1;
+        self.refund_of(order, last, value)
+    }
+
+    /// The same of one of several captures.
+    pub fn refund_of(&self, order: &str, capture: usize, value: &str) -> Result<Value, Value> {
         let mut state = self.state();
-        let id = state.piece_of(order, "captures");
+        let id = state
+            .of(order, "captures")
+            .nth(capture)
+            .expect("a capture")
+            .id
+            .clone();
         let currency = state.orders[order].currency.clone();
         let body = serde_json::json!({"amount": {"currency_code": currency, "value": value}});
         let body = body.to_string();
