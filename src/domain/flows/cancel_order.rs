@@ -1,6 +1,7 @@
 //! Calling off an order, or units of it: stock and money go back in one transaction, and with the last unit the uses of
 //! coupons.
 
+use super::later_payments::CALLED_OFF;
 use super::move_money;
 use crate::context::Tx;
 use crate::domain::coupons;
@@ -170,9 +171,10 @@ fn give_back_money(
             let detail = "Money of the order is on its way, and nobody knows yet whether it arrived; cancel it once that is known.";
             return Err(Error::new(Code::InvalidState, detail));
         }
-        let let_go = amount.min(reserved);
-        let back = (amount - let_go).min(here);
-        amount -= let_go + back;
+        let due = amount.min(reserved);
+        let let_go = if everything { reserved } else { due };
+        let back = (amount - due).min(here);
+        amount -= due + back;
         let providers = tx.app().part::<PaymentProviders>()?;
         let provider = providers.get(&payment.provider, "/provider")?;
         let abilities = provider.abilities();
@@ -214,7 +216,7 @@ fn begin(
     let wish = Wish {
         amount,
         last: true,
-        reason: Some("order_cancelled".into()),
+        reason: Some(CALLED_OFF.into()),
         ..Wish::new(kind)
     };
     let now = tx.now;

@@ -17,6 +17,9 @@ use crate::kernel::{Error, Result};
 use crate::operation::Answer;
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
 
+/// The reason of a refund because units of an order were called off.
+pub const CALLED_OFF: &str = "order_cancelled";
+
 /// What is still to be paid of an order, what people were to send aside. `but` is not counted; of the payment that is to be
 /// `replaced` and that the caller has locked, what is captured counts or may be, and not what is reserved.
 pub fn due(
@@ -40,6 +43,8 @@ pub fn due(
     let payments = found.remove(&checkout).unwrap_or_default();
     let others = payments.iter().filter(|p| Some(p.id) != but);
     let mut covered: i64 = others.map(covers).sum();
+    // What went back because units were called off is not due, and covers nothing.
+    covered -= payments::given_back(tx, checkout, CALLED_OFF)?;
     if let Some(replaced) = replaced {
         covered += payments::capturing(tx, replaced)?;
     }

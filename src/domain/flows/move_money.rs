@@ -497,35 +497,36 @@ pub async fn reconcile(cx: &Cx, until: Instant) -> Result<()> {
 }
 
 async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
-    let (provider, request) = cx.read(move |tx| question(tx, id)).await?;
+    let (provider, request, given_up) = cx.read(move |tx| question(tx, id)).await?;
     let providers = cx.app.part::<PaymentProviders>()?;
-    let known = providers
-        .get(&provider, "/provider")?
-        .look_up(&request)
-        .await;
+    let provider = providers.get(&provider, "/provider")?;
+    let known = provider.look_up(&request).await;
     let was_read = matches!(known, Outcome::Known(_));
-    let sent = sent_by(&known, id);
-    let read = known.clone();
-    if was_read && cx.write(move |tx| settled_by(tx, id, &read)).await? {
+    if was_read && cx.write(move |tx| settled_by(tx, id, &known)).await? {
         return Ok(());
     }
     // It was not done, so it is asked for again, with the same key.
     let outcome = ask(cx, id).await?;
+    let ended = cx.write(move |tx| settled_by(tx, id, &outcome)).await?;
+    if ended || !was_read || !given_up {
+        return Ok(());
+    }
+    // The provider answers this key with nothing but its own trouble; what it has done by now is all that it will do.
+    let known = provider.look_up(&request).await;
+    if !matches!(known, Outcome::Known(_)) {
+        return Ok(());
+    }
     cx.write(move |tx| {
-        end(tx, id, &outcome)?;
-        let attempt = payments::find_attempt(tx, id)?;
-        let pending = attempt.status == PaymentAttemptStatus::Pending;
-        if pending && was_read && attempt.created_at.plus(GIVE_UP_AFTER) < tx.now {
-            if sent > 0 {
-                // A part has gone back, and no more will.
-                payments::cut(tx, id, sent)?;
-                return end(tx, id, &known);
-            }
-            // It has not been done, and the provider answers this key with nothing but its own trouble.
-            let reason = "provider_error".to_owned();
-            return end(tx, id, &Outcome::Refused { reason });
+        if settled_by(tx, id, &known)? {
+            return Ok(());
         }
-        Ok(())
+        let sent = sent_by(&known, id);
+        if sent > 0 {
+            payments::cut(tx, id, sent)?;
+            return end(tx, id, &known);
+        }
+        let reason = "provider_error".to_owned();
+        end(tx, id, &Outcome::Refused { reason })
     })
     .await
 }
@@ -540,13 +541,14 @@ fn sent_by(known: &Outcome, id: PaymentAttemptId) -> i64 {
     own.map(|m| m.amount).sum()
 }
 
-/// What a provider is asked to find out what became of an attempt.
-fn question(tx: &mut Tx<'_>, id: PaymentAttemptId) -> Result<(String, Authorize)> {
+/// What a provider is asked to find out what became of an attempt, and whether it has been asked for long enough.
+fn question(tx: &mut Tx<'_>, id: PaymentAttemptId) -> Result<(String, Authorize, bool)> {
     let attempt = payments::find_attempt(tx, id)?;
     let (payment, _) = payments::find(tx, attempt.payment_id)?
         .ok_or_else(|| Error::internal("an attempt without a payment"))?;
     let request = payment.authorize(false);
-    Ok((payment.provider, request))
+    let given_up = attempt.created_at.plus(GIVE_UP_AFTER) < tx.now;
+    Ok((payment.provider, request, given_up))
 }
 
 /// Whether what a provider knows ends an attempt.

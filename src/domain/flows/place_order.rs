@@ -297,7 +297,8 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
             finish(tx, &checkout, &report.state, standing.into_payment(row))
         }
         _ => {
-            let again = (report.state == State::Processing).then_some(ASK_AFTER);
+            let begun = row.replaces_id.is_some() && reauthorize::is_open(outcome);
+            let again = (report.state == State::Processing || begun).then_some(ASK_AFTER);
             if again.is_some() || row.next_check_at.is_some() {
                 payments::check_later(tx, payment, again)?;
             }

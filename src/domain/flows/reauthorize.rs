@@ -40,6 +40,9 @@ const POINTER: &str = "/savedPaymentMethodId";
 /// The reason where the shopper would have to act, who is away.
 const AWAY: &str = "authentication_required";
 
+/// After how long a session that the provider has opened and not confirmed is given up.
+const CONFIRMED_WITHIN: Duration = Duration::from_mins(10);
+
 /// How often the money of an order is reserved anew by itself: a month, with cards that hold it for a week.
 const BY_ITSELF: i64 = 4;
 
@@ -105,22 +108,27 @@ impl ReauthorizePayment {
         if !events.iter().any(reserved) {
             return refused("The payment has never reserved money; have the order paid by a link.");
         }
-        if payments::left(tx, old.id, &Standing::of(&events))?.moving > 0 {
-            return refused("A capture or release of the payment is on its way.");
+        let before = replacement(tx, &old)?;
+        if let Some((standing, payment)) = &before
+            && self.saved_payment_method_id.is_none()
+            && later_payments::has_come(standing)
+        {
+            // Asked before, and answered since.
+            return payments::details(tx, payment.id).map(ControlFlow::Break);
         }
         let (token, keeper) = self.method(tx, &old, &order)?;
-        let before = replacement(tx, &old)?;
         if let Some((standing, payment)) = &before {
-            let same = payment.token.as_ref() == Some(&token);
-            if same && later_payments::has_come(standing) {
-                // Asked before, and answered since.
+            if payment.token.as_ref() != Some(&token) {
+                let detail =
+                    "The money is being reserved anew with another payment method, or was already.";
+                return refused(detail);
+            }
+            if later_payments::has_come(standing) {
                 return payments::details(tx, payment.id).map(ControlFlow::Break);
             }
-            if !same {
-                return refused(
-                    "The money is being reserved anew with another payment method, or was already.",
-                );
-            }
+        }
+        if payments::left(tx, old.id, &Standing::of(&events))?.moving > 0 {
+            return refused("A capture or release of the payment is on its way.");
         }
         let due = later_payments::due(tx, &order, None, Some(old.id))?;
         let payment = match before {
@@ -234,6 +242,11 @@ pub fn fail(tx: &mut Tx<'_>, order: &OrderRow, payment: &PaymentRow, reason: &st
     move_money::tell(tx, payment, Some(order.id), entry, event, &facts)
 }
 
+/// Whether a provider has begun, and has not charged the method yet.
+pub fn is_open(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Known(report) if matches!(report.state, State::Open { .. }))
+}
+
 /// The same, where that is learned later, of a payment by which no money has come.
 pub fn failed_later(
     tx: &mut Tx<'_>,
@@ -243,8 +256,7 @@ pub fn failed_later(
     outcome: &Outcome,
 ) -> Result<()> {
     // A session that is open may be confirmed in this moment.
-    let open =
-        matches!(outcome, Outcome::Known(report) if matches!(report.state, State::Open { .. }));
+    let open = is_open(outcome) && payment.created_at.plus(CONFIRMED_WITHIN) > tx.now;
     let came = before.iter().any(reserved);
     if payment.replaces_id.is_none() || release::has_begun(before) || came || open {
         return Ok(());

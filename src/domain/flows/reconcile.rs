@@ -36,7 +36,7 @@ fn end(tx: &mut Tx<'_>, id: CheckoutId) -> Result<()> {
     }
     checkouts::set_status(tx, id, CheckoutStatus::Expired)?;
     if !checkout.is_covered() {
-        let expired = payments::News::expired(checkout.payment_id);
+        let expired = payments::News::expired(checkout.payment_id, 0);
         payments::record(tx, checkout.payment_id, &[expired])?;
     }
     if checkout.remote {

@@ -591,8 +591,10 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
 pub fn for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<OrderRow> {
     let id = id_for_checkout(tx, checkout)?.ok_or_else(|| Error::not_found("order"))?;
     if tx.conn.is_postgres() {
-        tx.conn
-            .rows::<Id, OrderId>("SELECT id FROM orders WHERE id = ? FOR UPDATE", params![id])?;
+        tx.conn.rows::<Id, OrderId>(
+            "SELECT id FROM orders WHERE id = ? FOR NO KEY UPDATE",
+            params![id],
+        )?;
     }
     row(tx, id)
 }

@@ -69,9 +69,12 @@ pub fn absorb(
         standing = after(&fresh);
     }
     let in_vain = report.state == State::Cancelled && standing.captured == 0;
-    let was_reserved = Standing::of(events).outstanding > 0;
-    if in_vain && was_reserved && payment.expires_at.is_some_and(|at| at <= tx.now) {
-        fresh.push(News::expired(payment.id));
+    let was_reserved = Standing::of(events).outstanding;
+    let mut movements = report.movements.iter();
+    let asked_for = movements.any(|m| m.kind == MovementKind::Void && m.attempt.is_some());
+    let ran_out = was_reserved > 0 && payment.expires_at.is_some_and(|at| at <= tx.now);
+    if in_vain && ran_out && !asked_for {
+        fresh.push(News::expired(payment.id, was_reserved));
         standing = after(&fresh);
     }
     let is_over = matches!(

@@ -311,6 +311,16 @@ pub fn capturing(tx: &mut Tx<'_>, payment: PaymentId) -> Result<i64> {
     Ok(rows.into_iter().sum())
 }
 
+/// What goes back of a checkout's payments for this reason; what is pending counts as done.
+pub fn given_back(tx: &mut Tx<'_>, checkout: CheckoutId, reason: &str) -> Result<i64> {
+    let rows = tx.conn.rows::<BigInt, i64>(
+        "SELECT a.amount FROM payments p JOIN payment_attempts a ON a.payment_id = p.id
+         WHERE p.checkout_id = ? AND a.kind = 'refund' AND a.reason = ? AND a.status <> 'failed'",
+        params![checkout, reason],
+    )?;
+    Ok(rows.into_iter().sum())
+}
+
 /// Refuses a shipment that was captured before, or may have been.
 pub fn refuse_captured(tx: &mut Tx<'_>, payment: PaymentId, shipment: &str) -> Result<()> {
     let found = tx.conn.rows::<Id, PaymentAttemptId>(

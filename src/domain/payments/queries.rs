@@ -143,9 +143,10 @@ impl News {
         Self::new(kind, request.amount.amount, request.key())
     }
 
-    /// The time of a payment is over.
-    pub fn expired(payment: PaymentId) -> Self {
-        Self::new(PaymentEventKind::Expired, 0, format!("{payment}:expired"))
+    /// The time of so much reserved money is over; or of nothing yet, that of the shopper.
+    pub fn expired(payment: PaymentId, amount: i64) -> Self {
+        let reference = format!("{payment}:expired:{amount}");
+        Self::new(PaymentEventKind::Expired, amount, reference)
     }
 
     /// The provider refused to reserve so much. Each reason is news of its own.

@@ -36,13 +36,15 @@ impl Standing {
         let gone = sum(Kind::CancelSuccess);
         let outstanding = (promised - captured - gone).max(0);
         let is_promised = has(Kind::AuthorizationSuccess) || has(Kind::Awaited);
+        // Where money was reserved after the shopper's time was over, its own time counts.
+        let is_expired = has(Kind::Expired) && (promised == 0 || sum(Kind::Expired) > 0);
         let status = if captured > 0 {
             if captured > refunded + charged_back {
                 PaymentStatus::Captured
             } else {
                 PaymentStatus::Refunded
             }
-        } else if has(Kind::Expired) && outstanding == 0 {
+        } else if is_expired && outstanding == 0 {
             PaymentStatus::Expired
         } else if has(Kind::CancelSuccess) && outstanding == 0 {
             PaymentStatus::Cancelled
@@ -139,10 +141,18 @@ mod tests {
             (
                 &[
                     (Kind::AuthorizationSuccess, 500),
-                    (Kind::Expired, 0),
+                    (Kind::Expired, 500),
                     (Kind::CancelSuccess, 500),
                 ],
                 (S::Expired, 0, 0, 0),
+            ),
+            (
+                &[
+                    (Kind::Expired, 0),
+                    (Kind::AuthorizationSuccess, 500),
+                    (Kind::CancelSuccess, 500),
+                ],
+                (S::Cancelled, 0, 0, 0),
             ),
             (
                 &[(Kind::AuthorizationSuccess, 500)],

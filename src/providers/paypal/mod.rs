@@ -197,7 +197,11 @@ impl Paypal {
         let mut disputes = Vec::new();
         for named in list.items {
             let one = format!("{path}/{}", escape(&named.id));
-            disputes.push(self.api.get(&one).await.map_err(|_| Failure::Unknown)?);
+            match self.api.get(&one).await {
+                Ok(dispute) => disputes.push(dispute),
+                Err(Failure::Missing | Failure::Refused(_)) => {}
+                Err(Failure::Unknown) => return Err(Failure::Unknown),
+            }
         }
         Ok(disputes)
     }

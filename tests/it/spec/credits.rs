@@ -401,6 +401,32 @@ both! {
         shop.check();
     }
 
+    fn gift_cards_come_first_though_the_rest_was_reserved_anew(shop) {
+        let store = with_mugs(shop);
+        let card = card(shop, 300);
+        let cart = store.cart(&[("MUG", 2)]);
+        start(&cart, &[&card.code], Some(&test_payment("approve"))).created();
+        let placed = cart.place().ok();
+        let saved = shop.staff().post("/saved-payment-methods", json!({ "provider": "test", "email": "ada@example.com" })).created();
+        shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": saved.at("/methods/0/id") })).ok();
+        let order = placed.text("/order/id");
+        let rest = placed.at("/order/payments/0/outstanding/amount").as_i64().unwrap();
+        let part = json!({ "lines": [{ "lineId": placed.at("/order/lines/0/id"), "quantity": 1 }] });
+        let suggested = shop.staff().post(&format!("/orders/{order}/suggest-refund"), part.clone()).ok();
+        assert_eq!(suggested.text("/payments/0/provider"), "gift_card");
+        let called_off = shop.staff().once().post(&format!("/orders/{order}/cancel"), part).ok();
+        assert_eq!(card.balance(), 300);
+        let left = called_off.at("/payments/2/outstanding/amount").as_i64().unwrap();
+        assert!(left < rest && left > 0, "{called_off}");
+        // What went back to the gift card is not taken off what is reserved once more.
+        let now = called_off.text("/payments/2/id");
+        let again = shop.staff().once().post(&format!("/payments/{now}/reauthorize"), json!({})).ok();
+        assert_eq!(again.at("/payment/outstanding/amount"), left);
+        let link = shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({}));
+        link.refused(409, "INVALID_STATE");
+        shop.check();
+    }
+
     fn a_card_expires_and_what_comes_back_later_stays(shop) {
         let store = with_mugs(shop);
         let soon = shop.clock.now().plus(Duration::from_hours(1)).to_string();

@@ -968,7 +968,9 @@ stories! {
     fn what_was_reserved_anew_and_is_let_go_later_has_not_failed(w) {
         let method = w.saved("pm_card_visa");
         let placed = w.order("pm_card_visa");
-        let anew = w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method })).ok();
+        let ask = || w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method })).ok();
+        let anew = ask();
+        assert_eq!(ask().at("/payment/id"), anew.at("/payment/id"), "asked again, it is done already");
         w.shop.reconcile();
         w.gateway.cancel_at_dashboard(anew.text("/payment/reference")).unwrap();
         w.news();
@@ -985,5 +987,21 @@ stories! {
         assert_eq!(cart.place().ok().text("/outcome"), "placed");
         w.shop.work();
         assert_eq!(w.kept().len(), 1);
+    }
+
+    fn an_order_that_is_called_off_lets_go_of_a_reservation_that_would_not_go(w) {
+        let method = w.saved("pm_card_visa");
+        let placed = w.order("pm_card_visa");
+        w.gateway.fault("POST", "/v1/payment_intents/*/cancel", Fault::Error500Before);
+        w.shop.move_money(&placed, "reauthorize", json!({ "savedPaymentMethodId": method })).ok();
+        for _ in 0..4 {
+            w.shop.later(Duration::from_mins(15));
+        }
+        assert_eq!(w.shop.timeline(placed.text("/order/id")), ["placed", "payment_reauthorized", "void_failed"]);
+        let path = format!("/orders/{}/cancel", placed.text("/order/id"));
+        w.shop.staff().once().post(&path, json!({})).ok();
+        w.shop.reconcile();
+        let reserved: i64 = w.gateway.money().values().map(|m| m.capturable).sum();
+        assert_eq!(reserved, 0);
     }
 }
