@@ -578,4 +578,25 @@ stories! {
         assert_eq!((&attempt["status"], &attempt["amount"]["amount"]), (&json!("succeeded"), &json!(700)));
         assert_eq!(seen.at("/payment/refunded/amount"), TOTAL);
     }
+
+    fn an_approval_that_cannot_become_an_order_is_over(w) {
+        let over = || {
+            w.news();
+            w.shop.reconcile();
+            w.shop.reconcile();
+            assert_eq!(w.shop.orders().len(), 0);
+            assert_eq!(w.count("SELECT count(*) FROM payment_notices WHERE processed_at IS NULL"), 0);
+            w.paypal.requests().iter().filter(|r| r.method == "POST" && r.path.ends_with("/authorize")).count()
+        };
+        // The instrument is declined once the money is to be reserved: that is asked for once.
+        w.approved(Instrument::Declined);
+        assert_eq!(over(), 1);
+        // What was approved is not what is in the cart by now: it is not asked for at all.
+        let (cart, order) = w.checkout();
+        cart.client.post(&cart.path("/lines"), json!({ "lines": [{ "sku": "MUG", "quantity": 1 }] })).ok();
+        w.paypal.approve(&order, Instrument::Good);
+        assert_eq!(over(), 1);
+        assert_eq!(cart.checkout_status(), "expired");
+        assert_eq!(w.store.stock("MUG").1, 1, "what the first shopper may still pay otherwise");
+    }
 }
