@@ -6,6 +6,8 @@
 //! placeOrder      a local provider decides and the order is written                          one transaction
 //!                 or: the checkout is `paying` → the provider is asked → the order           two, and a call between
 //! capture, void, refund   the attempt is recorded → the provider is asked → it is ended       the same
+//! payPaymentLink, reauthorizePayment   a payment more is recorded → the provider is asked →
+//!                 it stands, and what it takes the place of is let go                        the same
 //! ```
 //!
 //! What a provider says is taken up by one function, whoever brings it: the answer to a call, a webhook's job, the reconciler.
