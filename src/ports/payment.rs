@@ -134,6 +134,15 @@ pub struct Report {
     pub facts: Document,
 }
 
+impl Report {
+    /// How much of this kind has moved for an attempt, in minor units.
+    pub fn moved(&self, kind: MovementKind, attempt: PaymentAttemptId) -> i64 {
+        let movements = self.movements.iter();
+        let own = movements.filter(|m| m.kind == kind && m.attempt == Some(attempt));
+        own.map(|m| m.amount).sum()
+    }
+}
+
 /// Where an authorisation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {

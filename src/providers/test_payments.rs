@@ -36,7 +36,7 @@ pub struct TestPayments {
 
 impl TestPayments {
     /// Decides in this process: `test`.
-    pub fn local() -> Self {
+    pub const fn local() -> Self {
         Self { pause: None }
     }
 

@@ -98,13 +98,25 @@ fn insist(client: &Client, path: &str, body: &Value) -> Answer {
     }
 }
 
-/// One shopper's whole way, and the order's cart, id and number.
-fn shop_once(front: &Client, cart: &Value, provider: &str) -> (String, (String, String)) {
+/// An address that nobody listens at.
+fn free_address() -> SocketAddr {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap()
+}
+
+/// A cart whose checkout is started: its id and its shopper.
+fn check_out(front: &Client, cart: &Value, provider: &str) -> (String, Client) {
     let made = insist(front, "/carts", cart).created();
     let id = made.text("/cart/id").to_owned();
     let client = front.with("x-cart-token", made.text("/token"));
     let payment = json!({ "payment": { "provider": provider, "token": "approve" } });
     insist(&client, &format!("/carts/{id}/checkout"), &payment).created();
+    (id, client)
+}
+
+/// One shopper's whole way, and the order's cart, id and number.
+fn shop_once(front: &Client, cart: &Value, provider: &str) -> (String, (String, String)) {
+    let (id, client) = check_out(front, cart, provider);
     let placed = insist(&client, &format!("/carts/{id}/place-order"), &json!({})).ok();
     assert_eq!(placed.text("/outcome"), "placed", "{placed}");
     (
@@ -124,9 +136,7 @@ fn what_was_answered_survives(kind: Kind) {
         store.ready(&[("MUG", 2), ("CUP", 1)]),
         store.ready(&[("CUP", 3), ("MUG", 1)]),
     ];
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = free_address();
     let front = store.front.at(address);
     let closed = shop.close();
 
@@ -196,17 +206,11 @@ fn what_is_on_its_way_is_answered_before_the_server_stops(kind: Kind) {
     let store = Store::open(&shop);
     store.sell(&[("MUG", 1_500, 100)]);
     let cart = store.ready(&[("MUG", 1)]);
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = free_address();
     let front = store.front.at(address);
     let closed = shop.close();
     let server = Mercer::start(closed.url(), address);
-    let made = insist(&front, "/carts", &cart).created();
-    let id = made.text("/cart/id").to_owned();
-    let client = front.with("x-cart-token", made.text("/token"));
-    let payment = json!({ "payment": { "provider": "test_remote", "token": "approve" } });
-    insist(&client, &format!("/carts/{id}/checkout"), &payment).created();
+    let (id, client) = check_out(&front, &cart, "test_remote");
     let placed = std::thread::scope(|scope| {
         let placing = scope.spawn(|| {
             let client = client.once().with("content-type", "application/json");

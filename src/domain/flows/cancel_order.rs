@@ -137,8 +137,7 @@ fn together(taken: Vec<Allocation>) -> Vec<Pick> {
         .collect()
 }
 
-/// What is only promised is let go; what is here goes back: to gift cards and store credit first, then of the latest payment
-/// first. A provider far away is asked by a job; money that people brought,
+/// What is only promised is let go; what is here goes back. A provider far away is asked by a job; money that people brought,
 /// people take back.
 fn give_back_money(
     tx: &mut Tx<'_>,
@@ -150,7 +149,7 @@ fn give_back_money(
     for id in payments::ids_of(tx, order.checkout_id)? {
         locked.push(payments::lock(tx, id)?);
     }
-    locked.sort_by_key(|(payment, _)| (credits::is_credit(&payment.provider), payment.id));
+    locked.sort_by_key(|(payment, _)| move_money::turn(payment));
     let by_credit = locked
         .iter()
         .filter(|(payment, _)| credits::is_credit(&payment.provider))
@@ -160,7 +159,7 @@ fn give_back_money(
         credits::lock(tx, by_credit.into_iter())?;
     }
     let mut amount = amount;
-    for (payment, events) in locked.iter().rev() {
+    for (payment, events) in &locked {
         let standing = Standing::of(events);
         let Left {
             reserved,

@@ -62,7 +62,8 @@ impl CapturePayment {
         let Some(units) = &self.lines else {
             return Ok(wish);
         };
-        let (order, lines) = order_paid_by(tx, self.id)?;
+        let order = order_paid_by(tx, self.id)?;
+        let lines = orders::lines_of(tx, order.id)?;
         let (payment, events) = payments::lock(tx, self.id)?;
         if let Some(shipment) = &self.shipment {
             payments::refuse_captured(tx, payment.id, shipment)?;

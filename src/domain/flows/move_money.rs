@@ -1,17 +1,18 @@
 //! Taking reserved money, letting it go, sending it back. What is asked for is recorded first; a provider in this process
 //! decides in the same transaction, one far away is asked after it, and whoever brings its answer ends the attempt.
 
+use std::cmp::Reverse;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::refund::count_units;
 use super::{ASK_AFTER, expiring};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
-use crate::domain::orders::{self, OrderLineRow, OrderLineUnits, OrderRow};
+use crate::domain::orders::{self, OrderLineUnits, OrderRow};
 use crate::domain::payments::{
-    self, Absorbed, AttemptLine, AttemptRow, Claimed, News, PaymentAttemptKind,
-    PaymentAttemptStatus, PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing,
-    Wish,
+    self, Absorbed, AttemptRow, Claimed, News, PaymentAttemptKind, PaymentAttemptStatus,
+    PaymentDetails, PaymentEvent, PaymentEventKind, PaymentRow, Standing, Wish,
 };
 use crate::input;
 use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
@@ -121,8 +122,8 @@ pub async fn shift(
     }
 }
 
-/// The order that a payment is for, kept from others until the transaction ends, and its lines.
-pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(OrderRow, Vec<OrderLineRow>)> {
+/// The order that a payment is for, kept from others until the transaction ends.
+pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<OrderRow> {
     let checkout = payments::checkout_of(tx, payment)?;
     let order = orders::id_for_checkout(tx, checkout)?.ok_or_else(|| {
         Error::new(
@@ -130,9 +131,7 @@ pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(OrderRow, V
             "The payment is for no order, which has no lines.",
         )
     })?;
-    let order = orders::lock(tx, order, None)?;
-    let lines = orders::lines_of(tx, order.id)?;
-    Ok((order, lines))
+    orders::lock(tx, order, None)
 }
 
 fn refuse_failed(attempt: &AttemptRow) -> Result<()> {
@@ -317,12 +316,8 @@ fn come_back(
     let Some(attempt) = own.find_map(|m| m.attempt) else {
         return Ok(());
     };
-    let sum = |kind| -> i64 {
-        let own = report.movements.iter();
-        let own = own.filter(|m| m.kind == kind && m.attempt == Some(attempt));
-        own.map(|m| m.amount).sum()
-    };
-    let all = sum(MovementKind::RefundReverse) >= sum(MovementKind::Refund);
+    let sent = report.moved(MovementKind::Refund, attempt);
+    let all = report.moved(MovementKind::RefundReverse, attempt) >= sent;
     if all && payments::come_back(tx, payment.id, attempt)? {
         not_refunded(tx, attempt)?;
     }
@@ -333,6 +328,11 @@ fn come_back(
 fn not_refunded(tx: &mut Tx<'_>, attempt: PaymentAttemptId) -> Result<()> {
     let lines = payments::lines_of_attempt(tx, attempt)?;
     orders::refund_lines(tx, lines.iter().map(|l| (l.line_id, -l.quantity)))
+}
+
+/// In which turn money of an order's payments goes back: gift cards and store credit first, then the latest.
+pub fn turn(payment: &PaymentRow) -> (bool, Reverse<PaymentId>) {
+    (!credits::is_credit(&payment.provider), Reverse(payment.id))
 }
 
 /// The account that a payment by gift card or store credit came from.
@@ -442,14 +442,7 @@ impl Mutation for RecordManualPayment {
                 return Err(Error::invalid("/amount", "out_of_range", message));
             }
             if let Some(units) = &self.lines {
-                let lines = orders::lines_of(tx, order.id)?;
-                let shares = orders::refund(tx, &lines, units)?;
-                let worth: i64 = shares.iter().map(|share| share.amount).sum();
-                if back > worth {
-                    let message = format!("At most {worth}, what the lines come to.");
-                    return Err(Error::invalid("/amount", "out_of_range", message));
-                }
-                let lines: Vec<AttemptLine> = shares.iter().map(AttemptLine::from).collect();
+                let (lines, _) = count_units(tx, order.id, units, Some(back))?;
                 payments::refunded_by_hand(tx, payment, back, &lines)?;
             }
         }
@@ -513,14 +506,14 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
     }
     // The provider answers this key with nothing but its own trouble; what it has done by now is all that it will do.
     let known = provider.look_up(&request).await;
-    if !matches!(known, Outcome::Known(_)) {
+    let Outcome::Known(report) = &known else {
         return Ok(());
-    }
+    };
+    let sent = report.moved(MovementKind::Refund, id);
     cx.write(move |tx| {
         if settled_by(tx, id, &known)? {
             return Ok(());
         }
-        let sent = sent_by(&known, id);
         if sent > 0 {
             payments::cut(tx, id, sent)?;
             return end(tx, id, &known);
@@ -529,16 +522,6 @@ async fn carry_on(cx: &Cx, id: PaymentAttemptId) -> Result<()> {
         end(tx, id, &Outcome::Refused { reason })
     })
     .await
-}
-
-/// What went back for an attempt, as far as a provider knows.
-fn sent_by(known: &Outcome, id: PaymentAttemptId) -> i64 {
-    let Outcome::Known(report) = known else {
-        return 0;
-    };
-    let movements = report.movements.iter();
-    let own = movements.filter(|m| m.kind == MovementKind::Refund && m.attempt == Some(id));
-    own.map(|m| m.amount).sum()
 }
 
 /// What a provider is asked to find out what became of an attempt, and whether it has been asked for long enough.

@@ -381,10 +381,10 @@ fn finish(
         Said::Come => LinkPaymentOutcome::Paid,
         Said::Action => LinkPaymentOutcome::ActionRequired,
         Said::Processing => LinkPaymentOutcome::Processing,
-        Said::Declined(reason) => return Ok(ControlFlow::Continue(declined(reason))),
+        Said::Declined(reason) => return Ok(ControlFlow::Continue(declined("/payment", reason))),
         Said::Over(reason) => {
             forget(tx, &link, &now.row)?;
-            return Ok(ControlFlow::Continue(declined(reason)));
+            return Ok(ControlFlow::Continue(declined("/payment", reason)));
         }
         Said::CalledOff => {
             let detail =

@@ -169,7 +169,7 @@ impl Next {
     fn into_answer(self) -> Result<Answer<Placement>> {
         match self {
             Self::Known(placement) => Ok(Answer::fresh(*placement)),
-            Self::Declined(reason) => Err(declined(&reason)),
+            Self::Declined(reason) => Err(declined("/payment", &reason)),
             Self::Over => Err(nothing_to_place()),
             // A payment that was taken up asks nobody any more.
             Self::Ask(..) => Err(Error::internal("asked twice")),
@@ -177,10 +177,10 @@ impl Next {
     }
 }
 
-/// The provider said no to a payment.
-pub fn declined(reason: &str) -> Error {
+/// The provider said no to a payment, which the field at `pointer` names.
+pub fn declined(pointer: &str, reason: &str) -> Error {
     let detail = format!("The payment was declined: {reason}.");
-    Error::field(Code::PaymentDeclined, "/payment", "declined", detail)
+    Error::field(Code::PaymentDeclined, pointer, "declined", detail)
 }
 
 pub type Step = ControlFlow<Placement, Next>;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::later_payments::{self, Asked, Said};
 use super::move_money::{self, order_paid_by};
+use super::place_order::declined;
 use super::release;
 use crate::context::{Cx, Tx, read_data};
 use crate::domain::orders::{OrderRow, OrderStatus};
@@ -20,7 +21,7 @@ use crate::domain::payments::{
 use crate::domain::saved_methods;
 use crate::input;
 use crate::kernel::ids::{PaymentId, SavedPaymentMethodId};
-use crate::kernel::{Code, Document, Error, Money, Result, Timestamp};
+use crate::kernel::{Code, Document, Error, Result, Timestamp};
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Keeper, Outcome, State};
 
@@ -99,7 +100,7 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
 
 impl ReauthorizePayment {
     fn begin(&self, tx: &mut Tx<'_>) -> Result<ControlFlow<PaymentDetails, Asked>> {
-        let (order, _) = order_paid_by(tx, self.id)?;
+        let order = order_paid_by(tx, self.id)?;
         let refused = |detail: &str| Err(Error::new(Code::InvalidState, detail));
         if order.status == OrderStatus::Cancelled {
             return refused("The order was called off.");
@@ -109,23 +110,23 @@ impl ReauthorizePayment {
             return refused("The payment has never reserved money; have the order paid by a link.");
         }
         let before = replacement(tx, &old)?;
-        if let Some((standing, payment)) = &before
-            && self.saved_payment_method_id.is_none()
-            && later_payments::has_come(standing)
-        {
-            // Asked before, and answered since.
-            return payments::details(tx, payment.id).map(ControlFlow::Break);
+        // Asked before, and answered since.
+        let stands = before
+            .as_ref()
+            .filter(|(standing, _)| later_payments::has_come(standing))
+            .map(|(_, payment)| payment.id);
+        if let Some(stands) = stands.filter(|_| self.saved_payment_method_id.is_none()) {
+            return payments::details(tx, stands).map(ControlFlow::Break);
         }
         let (token, keeper) = self.method(tx, &old, &order)?;
-        if let Some((standing, payment)) = &before {
-            if payment.token.as_ref() != Some(&token) {
-                let detail =
-                    "The money is being reserved anew with another payment method, or was already.";
-                return refused(detail);
-            }
-            if later_payments::has_come(standing) {
-                return payments::details(tx, payment.id).map(ControlFlow::Break);
-            }
+        let other = |(_, payment): &(_, PaymentRow)| payment.token.as_ref() != Some(&token);
+        if before.as_ref().is_some_and(other) {
+            let detail =
+                "The money is being reserved anew with another payment method, or was already.";
+            return refused(detail);
+        }
+        if let Some(stands) = stands {
+            return payments::details(tx, stands).map(ControlFlow::Break);
         }
         if payments::left(tx, old.id, &Standing::of(&events))?.moving > 0 {
             return refused("A capture or release of the payment is on its way.");
@@ -188,10 +189,6 @@ fn replacement(tx: &mut Tx<'_>, old: &PaymentRow) -> Result<Option<(Standing, Pa
 }
 
 fn anew(old: &PaymentRow, token: String, due: i64, now: Timestamp) -> PaymentRow {
-    let money = Money {
-        amount: due,
-        currency: old.currency,
-    };
     PaymentRow {
         token: Some(token),
         replaces_id: Some(old.id),
@@ -199,7 +196,7 @@ fn anew(old: &PaymentRow, token: String, due: i64, now: Timestamp) -> PaymentRow
             old.checkout_id,
             old.provider.clone(),
             old.method.clone(),
-            money,
+            old.of(due),
             now,
         )
     }
@@ -211,7 +208,7 @@ fn finish(
     id: PaymentId,
     outcome: &Outcome,
 ) -> Result<ControlFlow<PaymentDetails, Error>> {
-    let (order, _) = order_paid_by(tx, id)?;
+    let order = order_paid_by(tx, id)?;
     let now = later_payments::take(tx, &order, id, outcome)?;
     let reason = match now.said {
         Said::Come | Said::Processing => return payments::details(tx, id).map(ControlFlow::Break),
@@ -226,9 +223,7 @@ fn finish(
     if !now.was_over {
         fail(tx, &order, &now.row, &reason)?;
     }
-    let detail = format!("The payment was declined: {reason}.");
-    let error = Error::field(Code::PaymentDeclined, POINTER, "declined", detail);
-    Ok(ControlFlow::Continue(error))
+    Ok(ControlFlow::Continue(declined(POINTER, &reason)))
 }
 
 /// The payment cannot take the other's place, and nobody is there to act or to try another card: it is over, and the shop is

@@ -1,8 +1,7 @@
 //! Money that goes back: an amount, or what units of an order's lines come to.
 
-use super::move_money::{order_paid_by, shift};
+use super::move_money::{order_paid_by, shift, turn};
 use crate::context::{Cx, Tx};
-use crate::domain::credits;
 use crate::domain::orders::{self, OrderLineUnits, OrderRow};
 use crate::domain::payments::{
     self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
@@ -87,26 +86,42 @@ impl Flow for RefundPayment {
 impl RefundPayment {
     /// What the provider is asked for. The units are counted as refunded with it.
     fn wish(&self, tx: &mut Tx<'_>) -> Result<Wish> {
-        let shares = match &self.lines {
-            Some(units) => {
-                let (_, lines) = order_paid_by(tx, self.id)?;
-                orders::refund(tx, &lines, units)?
-            }
-            None => Vec::new(),
-        };
-        let worth: i64 = shares.iter().map(|share| share.amount).sum();
         let amount = self.amount.map(|amount| amount.0);
-        if self.lines.is_some() && amount.is_some_and(|amount| amount > worth) {
-            let message = format!("At most {worth}, what the lines come to.");
-            return Err(Error::invalid("/amount", "out_of_range", message));
-        }
-        Ok(Wish {
-            amount: amount.or(self.lines.as_ref().map(|_| worth)),
+        let wish = Wish {
+            amount,
             reason: self.reason.clone(),
-            lines: shares.iter().map(AttemptLine::from).collect(),
             ..Wish::new(PaymentAttemptKind::Refund)
+        };
+        let Some(units) = &self.lines else {
+            return Ok(wish);
+        };
+        let order = order_paid_by(tx, self.id)?;
+        let (lines, worth) = count_units(tx, order.id, units, amount)?;
+        Ok(Wish {
+            amount: amount.or(Some(worth)),
+            lines,
+            ..wish
         })
     }
+}
+
+/// Counts units of an order's lines as refunded; says what each and all of them come to, which is the most that can go back for
+/// them.
+pub fn count_units(
+    tx: &mut Tx<'_>,
+    order: OrderId,
+    units: &[OrderLineUnits],
+    amount: Option<i64>,
+) -> Result<(Vec<AttemptLine>, i64)> {
+    let lines = orders::lines_of(tx, order)?;
+    let shares = orders::to_refund(&lines, Some(units))?;
+    orders::refund_lines(tx, shares.iter().map(|s| (s.line_id, s.quantity)))?;
+    let worth = shares.iter().map(|share| share.amount).sum();
+    if amount.is_some_and(|amount| amount > worth) {
+        let message = format!("At most {worth}, what the lines come to.");
+        return Err(Error::invalid("/amount", "out_of_range", message));
+    }
+    Ok((shares.iter().map(AttemptLine::from).collect(), worth))
 }
 
 impl Mutation for SuggestRefund {
@@ -150,9 +165,8 @@ fn spread(
     for id in payments::ids_of(tx, order.checkout_id)? {
         all.extend(payments::find(tx, id)?);
     }
-    // Gift cards and store credit first, then the latest.
-    all.sort_by_key(|(payment, _)| (credits::is_credit(&payment.provider), payment.id));
-    for (payment, events) in all.into_iter().rev() {
+    all.sort_by_key(|(payment, _)| turn(payment));
+    for (payment, events) in all {
         let here = payments::left(tx, payment.id, &Standing::of(&events))?.here;
         let amount = here.min(worth);
         if amount == 0 {

@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::model::{Order, OrderLineRow, OrderRow, OrderStatus};
-use super::shares::{OrderLineUnits, Share, to_refund};
 use super::{ListOrders, OrderTimeline, TimelineEntry, holds};
 use crate::auth::Caller;
 use crate::context::Tx;
@@ -505,17 +504,6 @@ pub fn cancel_lines(
         ))
         .execute(c))?;
     Ok(())
-}
-
-/// Counts these units of an order's lines as refunded; says what they come to.
-pub fn refund(
-    tx: &mut Tx<'_>,
-    lines: &[OrderLineRow],
-    units: &[OrderLineUnits],
-) -> Result<Vec<Share>> {
-    let shares = to_refund(lines, Some(units))?;
-    refund_lines(tx, shares.iter().map(|s| (s.line_id, s.quantity)))?;
-    Ok(shares)
 }
 
 /// Counts units of lines as refunded, or with a minus as not refunded after all.

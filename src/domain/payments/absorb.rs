@@ -224,8 +224,7 @@ fn end_attempts(
             }
             // A refund may be sent in parts.
             PaymentAttemptKind::Refund => {
-                let sent = own().filter(|m| m.kind == MovementKind::Refund);
-                sent.map(|m| m.amount).sum::<i64>() >= attempt.amount
+                report.moved(MovementKind::Refund, attempt.id) >= attempt.amount
             }
         };
         let cancelled =

@@ -176,21 +176,13 @@ pub fn begin(
         ));
     }
     let attempt = AttemptRow {
-        id: PaymentAttemptId::new(),
-        payment_id: payment.id,
-        kind: wish.kind,
-        amount,
         last: wish.last,
-        status: PaymentAttemptStatus::Pending,
         reason: wish.reason,
-        failure: None,
         next_check_at: Some(check_at),
-        created_by: tx.actor().name(),
-        created_at: tx.now,
-        finished_at: None,
         claim: wish.claim.as_ref().map(|claim| claim.name.clone()),
         claim_fingerprint: wish.claim.map(|claim| claim.fingerprint),
         shipment: wish.shipment,
+        ..blank(tx, payment.id, wish.kind, amount)
     };
     let inserted = on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
         .values(&attempt)
@@ -219,6 +211,27 @@ pub fn begin(
     Ok(attempt)
 }
 
+/// A new attempt, of which nobody knows yet.
+fn blank(tx: &Tx<'_>, payment: PaymentId, kind: PaymentAttemptKind, amount: i64) -> AttemptRow {
+    AttemptRow {
+        id: PaymentAttemptId::new(),
+        payment_id: payment,
+        kind,
+        amount,
+        last: false,
+        status: PaymentAttemptStatus::Pending,
+        reason: None,
+        failure: None,
+        next_check_at: None,
+        created_by: tx.actor().name(),
+        created_at: tx.now,
+        finished_at: None,
+        claim: None,
+        claim_fingerprint: None,
+        shipment: None,
+    }
+}
+
 /// Records a refund that people have made, for units of lines.
 pub fn refunded_by_hand(
     tx: &mut Tx<'_>,
@@ -227,21 +240,9 @@ pub fn refunded_by_hand(
     lines: &[AttemptLine],
 ) -> Result<()> {
     let made = AttemptRow {
-        id: PaymentAttemptId::new(),
-        payment_id: payment,
-        kind: PaymentAttemptKind::Refund,
-        amount,
-        last: false,
         status: PaymentAttemptStatus::Succeeded,
-        reason: None,
-        failure: None,
-        next_check_at: None,
-        created_by: tx.actor().name(),
-        created_at: tx.now,
         finished_at: Some(tx.now),
-        claim: None,
-        claim_fingerprint: None,
-        shipment: None,
+        ..blank(tx, payment, PaymentAttemptKind::Refund, amount)
     };
     on!(tx.conn, |c| diesel::insert_into(payment_attempts::table)
         .values(&made)

@@ -164,15 +164,15 @@ pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
 
 /// For whom a provider keeps the instrument of a payment, who is made there where it does not know them.
 pub async fn keeper(cx: &Cx, provider: &str, email: &str) -> Result<Keeper> {
-    let providers = cx.app.part::<PaymentProviders>()?;
-    let provider = providers.get(provider, "/payment/provider")?;
-    let wallet = provider.wallet().ok_or_else(|| {
-        let message = format!("{} keeps no payment methods.", provider.name());
-        Error::invalid("/payment/savePaymentMethod", "not_supported", message)
-    })?;
-    let (provider, email) = (provider.name(), email.to_lowercase());
+    let wallet = wallet_at(
+        cx,
+        provider,
+        "/payment/provider",
+        "/payment/savePaymentMethod",
+    )?;
+    let (provider, email) = (provider.to_owned(), email.to_lowercase());
     let customer = cx
-        .write(move |tx| queries::customer_of(tx, provider, &email))
+        .write(move |tx| queries::customer_of(tx, &provider, &email))
         .await?;
     // One whom the provider has forgotten is made anew.
     read_anew(cx, customer.id).await?;
@@ -257,11 +257,21 @@ pub fn charge(
 }
 
 fn wallet<'a>(cx: &'a Cx, provider: &str) -> Result<&'a dyn Wallet> {
+    wallet_at(cx, provider, "/provider", "/provider")
+}
+
+/// Where a provider keeps methods; refuses the field that names it, or the one that wants one kept.
+fn wallet_at<'a>(
+    cx: &'a Cx,
+    provider: &str,
+    named_at: &str,
+    wanted_at: &str,
+) -> Result<&'a dyn Wallet> {
     let providers = cx.app.part::<PaymentProviders>()?;
-    let provider = providers.get(provider, "/provider")?;
+    let provider = providers.get(provider, named_at)?;
     provider.wallet().ok_or_else(|| {
         let message = format!("{} keeps no payment methods.", provider.name());
-        Error::invalid("/provider", "not_supported", message)
+        Error::invalid(wanted_at, "not_supported", message)
     })
 }
 

@@ -23,6 +23,7 @@ mod report;
 mod tests;
 mod wire;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -189,21 +190,22 @@ impl Paypal {
     async fn disputes(&self, capture: &str) -> Result<Vec<Dispute>, Failure> {
         let path = "/v1/customer/disputes";
         let of = format!("{path}?disputed_transaction_id={}", escape(capture));
-        let list: Disputes = match self.api.get(&of).await {
-            Ok(list) => list,
-            Err(Failure::Missing | Failure::Refused(_)) => return Ok(Vec::new()),
-            Err(Failure::Unknown) => return Err(Failure::Unknown),
-        };
+        let list: Option<Disputes> = self.shown(&of).await?;
         let mut disputes = Vec::new();
-        for named in list.items {
+        for named in list.into_iter().flat_map(|list| list.items) {
             let one = format!("{path}/{}", escape(&named.id));
-            match self.api.get(&one).await {
-                Ok(dispute) => disputes.push(dispute),
-                Err(Failure::Missing | Failure::Refused(_)) => {}
-                Err(Failure::Unknown) => return Err(Failure::Unknown),
-            }
+            disputes.extend(self.shown(&one).await?);
         }
         Ok(disputes)
+    }
+
+    /// What is at `path`; nothing where PayPal refuses to show it.
+    async fn shown<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        match self.api.get(path).await {
+            Ok(object) => Ok(Some(object)),
+            Err(Failure::Missing | Failure::Refused(_)) => Ok(None),
+            Err(Failure::Unknown) => Err(Failure::Unknown),
+        }
     }
 
     async fn read(&self, id: &str) -> Result<Report, Failure> {
@@ -256,7 +258,7 @@ impl Paypal {
         let mut before = None;
         loop {
             let report = understood(&order)?;
-            let left = all - refunded(&report, request);
+            let left = all - report.moved(MovementKind::Refund, request.attempt);
             // All is on its way, or what was sent last is not to be seen yet.
             if left <= 0 || before == Some(left) {
                 return Ok(report);
@@ -282,7 +284,7 @@ impl Paypal {
                 .map_err(|_| Failure::Unknown)?;
             if let Some(failure) = refused {
                 let report = understood(&order)?;
-                let nothing = refunded(&report, request) == 0;
+                let nothing = report.moved(MovementKind::Refund, request.attempt) == 0;
                 return if nothing { Err(failure) } else { Ok(report) };
             }
             before = Some(left);
@@ -336,15 +338,6 @@ fn step(kind: MovementKind, order: &Order, request: &Move) -> Result<Step, Failu
         },
         _ => Err(refuse("not_supported")),
     }
-}
-
-/// What this request has sent back so far.
-fn refunded(report: &Report, request: &Move) -> i64 {
-    let own = report
-        .movements
-        .iter()
-        .filter(|m| m.kind == MovementKind::Refund && m.attempt == Some(request.attempt));
-    own.map(|m| m.amount).sum()
 }
 
 /// The capture that is to be sent back of next, and how much: the first of which so much is left, else all that is left of the

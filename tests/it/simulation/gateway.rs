@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::future::ready;
 use std::sync::{Arc, Mutex};
 
-use mercer::kernel::ids::{PaymentCustomerId, PaymentId};
+use mercer::kernel::ids::PaymentId;
 use mercer::kernel::{Document, Money};
 use mercer::ports::payment::{
     Abilities, Authorize, Call, Captures, Move, Movement, MovementKind, Notice, Outcome,
     PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
-use mercer::ports::wallet::{Asked, KeptMethod, Setup, Wallet};
+use mercer::ports::wallet::Wallet;
+use mercer::providers::TestPayments;
 use tokio::sync::{mpsc, oneshot};
 
 /// What the schedule does with a call.
@@ -242,38 +242,6 @@ fn known(payment: PaymentId, books: &Books) -> Outcome {
     }))
 }
 
-/// It keeps a card for everybody, which it answers for at once.
-impl Wallet for Sim {
-    fn create_customer<'a>(
-        &'a self,
-        id: PaymentCustomerId,
-        _: i64,
-        _: &'a str,
-    ) -> Asked<'a, String> {
-        Box::pin(ready(Ok(id.to_string())))
-    }
-
-    fn set_up<'a>(&'a self, _: &'a str) -> Asked<'a, Setup> {
-        Box::pin(ready(Ok(Setup::default())))
-    }
-
-    fn list<'a>(&'a self, _: &'a str) -> Asked<'a, Vec<KeptMethod>> {
-        let card = KeptMethod {
-            reference: "approve".into(),
-            kind: "card".into(),
-            brand: None,
-            last4: None,
-            expiry_month: None,
-            expiry_year: None,
-        };
-        Box::pin(ready(Ok(vec![card])))
-    }
-
-    fn forget<'a>(&'a self, _: &'a str) -> Asked<'a, ()> {
-        Box::pin(ready(Ok(())))
-    }
-}
-
 impl PaymentProvider for Sim {
     fn name(&self) -> &'static str {
         "sim"
@@ -348,7 +316,8 @@ impl PaymentProvider for Sim {
     }
 
     fn wallet(&self) -> Option<&dyn Wallet> {
-        Some(self)
+        static KEPT: TestPayments = TestPayments::local();
+        KEPT.wallet()
     }
 
     fn read_notice<'a>(&'a self, _: &'a RawNotice<'a>) -> Reading<'a> {
