@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
-use crate::kernel::{Clock, Code, Error, Result};
+use crate::kernel::{Clock, Error, Result};
 use crate::operation::guesses::Guesses;
 use crate::operation::{Door, List, Registry, idempotency};
 use crate::params;
@@ -70,14 +70,7 @@ pub fn open_with(
 ) -> Result<App> {
     let address = Address::parse(&config.database_url);
     let mut conn = address.open()?;
-    let waiting = migrations::pending(&mut conn)?;
-    if !waiting.is_empty() {
-        let detail = format!(
-            "{} migrations are pending; run `mercer migrate` first.",
-            waiting.len()
-        );
-        return Err(Error::new(Code::Unavailable, detail));
-    }
+    migrations::check(&mut conn)?;
     let db = Db::open(&address, config.connection_count())?;
     open_on(db, &mut conn, config, clock, providers)
 }

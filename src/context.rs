@@ -44,7 +44,7 @@ pub struct AppState {
     /// Wakes the job worker of this process.
     pub wake: tokio::sync::Notify,
     /// What a test has broken.
-    pub sabotage: Sabotage,
+    pub sabotage: Arc<Sabotage>,
     snapshots: Vec<Snapshot>,
     derivations: Vec<Derivation>,
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
@@ -121,12 +121,12 @@ impl App {
     pub fn new(config: Config, db: Db, clock: Clock, cursors: CursorKey, parts: Parts) -> Self {
         Self(Arc::new(AppState {
             config,
+            sabotage: db.sabotage().clone(),
             db,
             clock,
             cursors,
             versions: Versions::default(),
             wake: tokio::sync::Notify::new(),
-            sabotage: Sabotage::default(),
             snapshots: parts.snapshots,
             derivations: parts.derivations,
             by_type: parts.by_type,
@@ -317,6 +317,7 @@ impl Cx {
             .write(move |conn| {
                 let mut tx = Tx::new(conn, &cx);
                 let value = work(&mut tx)?;
+                cx.app.sabotage.panic_if_asked();
                 Ok((value, tx.finish()?))
             })
             .await

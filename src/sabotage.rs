@@ -1,4 +1,5 @@
-//! For tests only: takes a guard of an application away, so that a test can show that it would notice.
+//! For tests only: takes a guard of an application away, so that a test can show that it would notice; and has a transaction
+//! panic, so that a test can show that nothing is lost by it.
 //!
 //! Without the feature `sabotage` no guard can be taken away: what asks here is told "no" by a constant, and the compiler
 //! removes the question.
@@ -32,6 +33,10 @@ pub enum Guard {
     CreditLimitLock,
     /// A number is taken in the transaction that writes its order, and given back with it.
     Numbers,
+    /// A connection is used again only where it is known to be clean. (SQLite's writer catches what unwinds.)
+    CleanConnections,
+    /// A commit and the flush that makes it durable are of one server. (SQLite has one file.)
+    OneServer,
 }
 
 /// The guard that an application has lost, if any.
@@ -39,6 +44,8 @@ pub enum Guard {
 pub struct Sabotage {
     #[cfg(feature = "sabotage")]
     removed: OnceLock<Guard>,
+    #[cfg(feature = "sabotage")]
+    panics: AtomicI64,
     last_number: AtomicI64,
 }
 
@@ -59,6 +66,22 @@ impl Sabotage {
     #[cfg(not(feature = "sabotage"))]
     pub const fn removed(&self, _: Guard) -> bool {
         false
+    }
+
+    /// Has so many of the next transactions panic before their end.
+    #[cfg(feature = "sabotage")]
+    pub fn panic_next(&self, transactions: i64) {
+        self.panics.store(transactions, Ordering::Relaxed);
+    }
+
+    /// Unwinds where a test asked for it.
+    pub fn panic_if_asked(&self) {
+        #[cfg(feature = "sabotage")]
+        if self.panics.load(Ordering::Relaxed) > 0
+            && self.panics.fetch_sub(1, Ordering::Relaxed) > 0
+        {
+            std::panic::resume_unwind(Box::new("a test asked for it"));
+        }
     }
 
     /// A number that nothing gives back, as a database's own sequences give them.

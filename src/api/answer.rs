@@ -51,15 +51,22 @@ pub fn problem(error: &Error, request_id: Uuid) -> HttpResponse {
         Code::Unauthenticated => {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        Code::Unavailable => {
-            answer.insert_header((header::RETRY_AFTER, "1"));
+        code => {
+            if let Some(seconds) = retry_after(code) {
+                answer.insert_header((header::RETRY_AFTER, seconds));
+            }
         }
-        Code::TooManyAttempts => {
-            answer.insert_header((header::RETRY_AFTER, "900"));
-        }
-        _ => {}
     }
     answer.body(serde_json::to_vec(&problem).unwrap_or_default())
+}
+
+/// In how many seconds a request that ended with this code may be sent again.
+pub fn retry_after(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Unavailable => Some("1"),
+        Code::TooManyAttempts => Some("900"),
+        _ => None,
+    }
 }
 
 /// The header that keeps an answer out of every cache.

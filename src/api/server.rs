@@ -13,6 +13,7 @@ use super::graphql::{self, Door};
 use super::inbound::{self, Ready};
 use super::rest::{self, Rest};
 use super::{answer, docs, openapi, request};
+use crate::config::Config;
 use crate::context::App;
 use crate::kernel::{Code, Error, Result};
 use crate::operation::{List, Registry};
@@ -35,10 +36,9 @@ pub struct Registries {
     pub list: fn() -> Registry<List>,
 }
 
-/// Binds the address and starts to serve.
-pub fn start(app: &App, registries: &Registries) -> Result<Running> {
-    let config = &app.config;
-    let listener = TcpListener::bind(config.bind).map_err(|e| {
+/// Takes the address, before anything else is begun that another process may be doing.
+pub fn bind(config: &Config) -> Result<TcpListener> {
+    TcpListener::bind(config.bind).map_err(|e| {
         Error::new(
             Code::Unavailable,
             format!(
@@ -46,7 +46,17 @@ pub fn start(app: &App, registries: &Registries) -> Result<Running> {
                 config.bind
             ),
         )
-    })?;
+    })
+}
+
+/// Binds the address and starts to serve.
+pub fn start(app: &App, registries: &Registries) -> Result<Running> {
+    start_on(bind(&app.config)?, app, registries)
+}
+
+/// Starts to serve on a bound address.
+pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Result<Running> {
+    let config = &app.config;
     let address = listener.local_addr().map_err(Error::internal)?;
     let data = web::Data::new(app.clone());
     let cache = web::Data::new(Cache::new(config.cache_mib.saturating_mul(1024 * 1024)));

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use mercer::api::server;
 use mercer::app;
 use mercer::auth::Scope;
 use mercer::config::Config;
@@ -13,6 +14,8 @@ use mercer::import::demo::{self, Found};
 use mercer::kernel::ids::ChannelId;
 use mercer::kernel::{Clock, Code, Error, Result};
 use mercer::operation::dispatch;
+
+use super::log;
 
 /// `mercer demo`
 #[derive(Args)]
@@ -27,11 +30,14 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, mut config: Config, chosen: bool) -> Result<()> {
-        super::log(&config)?;
+        let _log = log::start(&config)?;
         if !chosen {
             "mercer-demo.db".clone_into(&mut config.database_url);
         }
+        // Before anything is touched: the shop of a demo that runs is not this one's to empty.
+        let listener = server::bind(&config)?;
         let address = Address::parse(&config.database_url);
+        let _claim = address.claim()?;
         let fresh = self.prepare(&address)?;
         let app = app::open(config, Clock::default())?;
         super::block_on(async {
@@ -43,14 +49,14 @@ impl Demo {
                 self.make_up(&cx).await?;
             }
             let keys = Keys::create(&app).await?;
-            super::serve::serve(&app, true, |address| keys.print(address)).await
+            super::serve::serve(&app, listener, true, |address| keys.print(address)).await
         })
     }
 
     /// Makes the database ready, and says whether it has to be filled.
     fn prepare(&self, address: &Address) -> Result<bool> {
+        migrations::apply(address)?;
         let mut conn = address.open()?;
-        migrations::up(&mut conn)?;
         let found = demo::look(&mut conn)?;
         drop(conn);
         match found {
@@ -58,7 +64,7 @@ impl Demo {
             Found::Demo if self.keep => Ok(false),
             Found::Demo => {
                 demo::wipe(address)?;
-                migrations::up(&mut address.open()?)?;
+                migrations::apply(address)?;
                 Ok(true)
             }
             Found::Shop => Err(Error::new(

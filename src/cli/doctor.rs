@@ -5,15 +5,13 @@ use mercer::kernel::{Code, Error, Result};
 
 /// `mercer doctor`
 pub fn run(config: &Config) -> Result<()> {
-    let mut conn = Address::parse(&config.database_url).open()?;
-    let waiting = migrations::pending(&mut conn)?;
-    if !waiting.is_empty() {
-        let detail = format!(
-            "{} migrations are pending; run `mercer migrate`.",
-            waiting.len()
-        );
-        return Err(Error::new(Code::Unavailable, detail));
+    let address = Address::parse(&config.database_url);
+    if matches!(address, Address::Sqlite(_)) {
+        address.file()?;
     }
+    let mut conn = address.open()?;
+    migrations::check(&mut conn)?;
+    println!("{}.", super::backup::contents(&mut conn)?);
     let findings = doctor::examine(&mut conn)?;
     let mut broken = 0;
     for finding in &findings {

@@ -1,18 +1,19 @@
 //! What `mercer` can be told to do. Every command reads the same settings and ends with a sentence about what came of it.
 
 mod api_key;
+mod backup;
 mod demo;
 mod doctor;
 mod import;
+mod log;
 mod schema;
 mod serve;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use mercer::config::{Config, Environment, LogFormat};
+use mercer::config::{Config, Environment};
 use mercer::context::App;
 use mercer::db::{Address, migrations};
 use mercer::kernel::{Clock, Error, Result};
@@ -69,6 +70,10 @@ enum Command {
     Export(import::Export),
     /// Apply pending migrations
     Migrate,
+    /// Copy the embedded database into a file, while the shop is open
+    Backup(backup::Backup),
+    /// Put a backup in the place of the embedded database; what was there is kept beside it
+    Restore(backup::Restore),
     /// Write schema.graphql and openapi/openapi.json
     Schema(schema::Schema),
     /// Create, list and revoke API keys
@@ -111,6 +116,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Import(import) => import.run(config()?),
         Command::Export(export) => export.run(config()?),
         Command::Migrate => migrate(&config()?),
+        Command::Backup(backup) => backup.run(&config()?),
+        Command::Restore(restore) => restore.run(&config()?),
         Command::Schema(schema) => schema.run(),
         Command::ApiKey(command) => command.run(config()?),
         Command::Doctor => doctor::run(&config()?),
@@ -140,14 +147,13 @@ impl Settings {
 fn open(config: Config) -> Result<App> {
     let address = Address::parse(&config.database_url);
     if matches!(address, Address::Sqlite(_)) {
-        migrations::up(&mut address.open()?)?;
+        migrations::apply(&address)?;
     }
     mercer::app::open(config, Clock::default())
 }
 
 fn migrate(config: &Config) -> Result<()> {
-    let mut conn = Address::parse(&config.database_url).open()?;
-    let done = migrations::up(&mut conn)?;
+    let done = migrations::apply(&Address::parse(&config.database_url))?;
     for name in &done {
         println!("applied {name}");
     }
@@ -155,20 +161,6 @@ fn migrate(config: &Config) -> Result<()> {
         "The database is up to date; {} migrations were pending.",
         done.len()
     );
-    Ok(())
-}
-
-/// Starts to log to standard error.
-pub fn log(config: &Config) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
-        .map_err(|e| Error::invalid("log", "invalid", e.to_string()))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-    }
     Ok(())
 }
 

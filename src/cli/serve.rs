@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use clap::Args;
 use mercer::api::server;
@@ -7,6 +7,8 @@ use mercer::config::Config;
 use mercer::context::App;
 use mercer::db::{Address, migrations};
 use mercer::kernel::{Clock, Error, Result};
+
+use super::log;
 
 /// `mercer serve`
 #[derive(Args)]
@@ -21,20 +23,27 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self, config: Config) -> Result<()> {
-        super::log(&config)?;
+        let _log = log::start(&config)?;
+        let listener = server::bind(&config)?;
         let address = Address::parse(&config.database_url);
+        let _claim = address.claim()?;
         if self.migrate || matches!(address, Address::Sqlite(_)) {
-            let done = migrations::up(&mut address.open()?)?;
+            let done = migrations::apply(&address)?;
             tracing::info!(applied = done.len(), "migrations");
         }
         let app = app::open(config, Clock::default())?;
-        super::block_on(serve(&app, !self.no_worker, |_| {}))
+        super::block_on(serve(&app, listener, !self.no_worker, |_| {}))
     }
 }
 
 /// Serves until the process is told to stop; `ready` hears where as soon as requests are taken.
-pub async fn serve(app: &App, with_worker: bool, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let running = server::start(app, &app::registries())?;
+pub async fn serve(
+    app: &App,
+    listener: TcpListener,
+    with_worker: bool,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<()> {
+    let running = server::start_on(listener, app, &app::registries())?;
     tracing::info!(address = %running.address, "listening");
     ready(running.address);
     let worker = with_worker.then(|| app::start_worker(app));
@@ -50,13 +59,14 @@ pub async fn serve(app: &App, with_worker: bool, ready: impl FnOnce(SocketAddr))
     if let Some(worker) = worker {
         worker.stop().await;
     }
+    app.db.checkpoint().await?;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// `mercer worker`
 pub fn worker(config: Config) -> Result<()> {
-    super::log(&config)?;
+    let _log = log::start(&config)?;
     let app = app::open(config, Clock::default())?;
     super::block_on(async {
         let keeper = app::keep_versions(&app);

@@ -3,7 +3,9 @@
 //! A plain enum and a macro that matches around each query: every query is written once, compiled for both back ends,
 //! and typed on both. `diesel::MultiConnection` would cost 12 to 53 % a query and lacks upserts and batch inserts.
 
-use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
+use diesel::connection::{
+    AnsiTransactionManager, Connection, InstrumentationEvent, SimpleConnection, TransactionManager,
+};
 use diesel::deserialize::FromSqlRow;
 use diesel::pg::{Pg, PgConnection};
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -13,6 +15,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::{QueryResult, RunQueryDsl};
 use std::cell::Cell;
 
+use super::session::{self, Session};
 use super::sql::Sql;
 use crate::kernel::{Error, Param, Result};
 
@@ -38,6 +41,8 @@ macro_rules! on {
 thread_local! {
     /// Statements this thread has sent, transaction control left out.
     static STATEMENTS: Cell<u64> = const { Cell::new(0) };
+    /// Statements of this thread that PostgreSQL has refused.
+    static REFUSED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How many statements this thread has sent so far; the difference of two readings is a transaction's count.
@@ -45,10 +50,21 @@ pub fn statements() -> u64 {
     STATEMENTS.get()
 }
 
+/// How many statements of this thread PostgreSQL has refused so far. After one, `COMMIT` rolls back and calls it success.
+pub(super) fn refused() -> u64 {
+    REFUSED.get()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "diesel passes it so")]
 fn count(event: InstrumentationEvent<'_>) {
-    if let InstrumentationEvent::StartQuery { .. } = event {
-        STATEMENTS.set(STATEMENTS.get().wrapping_add(1));
+    match event {
+        InstrumentationEvent::StartQuery { .. } => {
+            STATEMENTS.set(STATEMENTS.get().wrapping_add(1));
+        }
+        InstrumentationEvent::FinishQuery { error: Some(_), .. } => {
+            REFUSED.set(REFUSED.get().wrapping_add(1));
+        }
+        _ => {}
     }
 }
 
@@ -67,19 +83,19 @@ impl Conn {
         Ok(conn)
     }
 
-    /// Opens a PostgreSQL connection. Generic plans save more than half of the time of a short statement (measured); what a
-    /// page costs at random says that the shop is in memory, so that a page of a list comes from the index it is sorted by (a
-    /// list with filters is 25 times as fast with it as without); the limits keep one bad statement from holding up the shop.
-    pub fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
-        let mut conn = PgConnection::establish(url)?;
-        conn.batch_execute(
-            "SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1;
-             SET statement_timeout = '5s'; SET lock_timeout = '3s';
-             SET idle_in_transaction_session_timeout = '10s'; SET TIME ZONE 'UTC'; SET jit = off;",
-        )
-        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    /// Opens a PostgreSQL connection, as [`session`](super::session) has it.
+    pub fn open_postgres(url: &str) -> ConnectionResult<(PgConnection, Session)> {
+        let (mut conn, session) = session::open(url)?;
         conn.set_instrumentation(count as fn(InstrumentationEvent<'_>));
-        Ok(conn)
+        Ok((conn, session))
+    }
+
+    /// Whether no transaction is open on it, as far as it was begun by diesel.
+    pub(super) fn is_idle(&mut self) -> bool {
+        on!(self, |c| matches!(
+            AnsiTransactionManager::transaction_manager_status_mut(c).transaction_depth(),
+            Ok(None)
+        ))
     }
 
     /// Whether this is PostgreSQL, for the few statements that differ.

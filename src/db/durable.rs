@@ -6,43 +6,57 @@
 //! then has their callers answered. Both logs are written in order, so that one flush serves everybody who has committed
 //! before it began, and what survives a crash is what was committed up to some moment: nothing that was answered is lost.
 //!
+//! A flush counts only for a commit of the same log. Whoever commits takes a [`Ticket`] before the transaction begins, which
+//! says what log is open here, and since when: a server that crashed has ended the connection that flushes, and one that was
+//! replaced by another has another name.
+//!
 //! Others may see what is not on disk yet, for about a millisecond. Whoever acts on it outside (a relayed event, a call to
 //! a provider) commits a claim first, which is flushed after it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use diesel::sql_types::{Bool, Text};
 
+use super::session::Session;
 use super::{Address, Conn};
 use crate::kernel::{Error, Result};
 use crate::params;
 
-/// Lets a connection commit without waiting for the disk; each commit must be given to [`Durable::take`].
-pub fn relax(conn: &mut Conn) -> Result<()> {
-    if conn.is_postgres() {
-        let text = format!("SELECT set_config('synchronous_commit', 'off', false) WHERE {MARKS}");
-        conn.rows::<Text, String>(&text, vec![]).map(drop)
-    } else {
-        Ok(conn.batch("PRAGMA synchronous = NORMAL")?)
-    }
-}
+/// How long a transaction waits for the log to be open.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Brings a database's log to the disk, up to what was committed before the call.
 pub trait Flush: Send + 'static {
+    /// Opens the log and says its name; nothing where every commit waits for the disk by itself.
+    fn open(&mut self) -> Result<Option<Arc<str>>>;
     /// Flushes.
     fn flush(&mut self) -> Result<()>;
-    /// Begins anew after a flush that failed: says whether what is committed from now on can be flushed.
-    fn renew(&mut self) -> bool;
+    /// Lets go of a log that failed; says whether another may be opened.
+    fn close(&mut self) -> bool;
 }
 
 /// Has commits flushed; clones share a thread, which ends with the last.
 #[derive(Clone)]
 pub struct Durable {
-    queue: mpsc::Sender<Waiting>,
-    generation: Arc<AtomicU64>,
+    queue: mpsc::Sender<Request>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The log that is open.
+    open: Mutex<Option<Ticket>>,
+    given_up: AtomicBool,
+}
+
+enum Request {
+    Open(mpsc::Sender<Result<Ticket>>),
+    Close(Ticket),
+    Flush(Waiting),
 }
 
 struct Waiting {
@@ -50,43 +64,78 @@ struct Waiting {
     done: Box<dyn FnOnce(Result<()>) + Send>,
 }
 
-/// Says after which failed flush a transaction began. A later flush that succeeds proves nothing about an earlier one: the
-/// server may have crashed in between and lost it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(u64);
+/// The log that was open when a transaction began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// How many had been opened before. A later flush that succeeds proves nothing about an earlier log: the server may have
+    /// crashed in between and lost its end.
+    number: u64,
+    /// Its name; nothing where every commit waits for the disk by itself.
+    pub log: Option<Arc<str>>,
+}
+
+impl Shared {
+    fn open(&self) -> Option<Ticket> {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, ticket: Option<Ticket>) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = ticket;
+    }
+}
 
 impl Durable {
     /// Starts the thread.
     pub fn start(log: impl Flush) -> Result<Self> {
-        let (queue, waiting) = mpsc::channel();
-        let generation = Arc::<AtomicU64>::default();
-        let counter = generation.clone();
+        let (queue, requests) = mpsc::channel();
+        let shared = Arc::<Shared>::default();
+        let flusher = Flusher {
+            log,
+            shared: shared.clone(),
+            opened: AtomicU64::new(0),
+            usable: true,
+        };
         std::thread::Builder::new()
             .name("durable".into())
-            .spawn(move || run(log, &waiting, &counter))
+            .spawn(move || flusher.run(&requests))
             .map_err(Error::internal)?;
-        Ok(Self { queue, generation })
+        Ok(Self { queue, shared })
     }
 
-    /// To be taken before a transaction begins.
-    pub fn ticket(&self) -> Ticket {
-        Ticket(self.generation.load(Ordering::Acquire))
+    /// To be taken before a transaction begins; opens the log where none is open.
+    pub fn ticket(&self) -> Result<Ticket> {
+        if let Some(ticket) = self.shared.open() {
+            return Ok(ticket);
+        }
+        let (tell, told) = mpsc::channel();
+        self.queue
+            .send(Request::Open(tell))
+            .map_err(|_| Error::unavailable("the log is not flushed any more"))?;
+        told.recv_timeout(PATIENCE).map_err(Error::unavailable)?
+    }
+
+    /// Has another log opened in place of this one, which is not the one that transactions are written to.
+    pub fn distrust(&self, ticket: &Ticket) {
+        let _ = self.queue.send(Request::Close(ticket.clone()));
     }
 
     /// For tests only: calls everything durable at once from now on.
     #[cfg(feature = "sabotage")]
     pub fn give_up(&self) {
-        self.generation.store(u64::MAX, Ordering::Release);
+        self.shared.given_up.store(true, Ordering::Release);
     }
 
     /// Takes up what was committed, and calls `done` when it is on disk, or may not be.
     pub fn take(&self, ticket: Ticket, done: impl FnOnce(Result<()>) + Send + 'static) {
-        #[cfg(feature = "sabotage")]
-        if self.generation.load(Ordering::Acquire) == u64::MAX {
+        if ticket.log.is_none() || self.shared.given_up.load(Ordering::Acquire) {
             return done(Ok(()));
         }
         let done = Box::new(done);
-        if let Err(mpsc::SendError(waiting)) = self.queue.send(Waiting { ticket, done }) {
+        let request = Request::Flush(Waiting { ticket, done });
+        if let Err(mpsc::SendError(Request::Flush(waiting))) = self.queue.send(request) {
             (waiting.done)(Err(in_doubt()));
         }
     }
@@ -96,22 +145,69 @@ fn in_doubt() -> Error {
     Error::unavailable("a commit may not have reached the disk")
 }
 
-fn run(mut log: impl Flush, queue: &mpsc::Receiver<Waiting>, generation: &AtomicU64) {
-    let mut usable = true;
-    while let Ok(first) = queue.recv() {
-        let all: Vec<Waiting> = std::iter::once(first).chain(queue.try_iter()).collect();
-        let current = Ticket(generation.load(Ordering::Acquire));
-        let flushed = usable && log.flush().inspect_err(say).is_ok();
-        for Waiting { ticket, done } in all {
-            done(if flushed && ticket == current {
+struct Flusher<L> {
+    log: L,
+    shared: Arc<Shared>,
+    opened: AtomicU64,
+    usable: bool,
+}
+
+impl<L: Flush> Flusher<L> {
+    fn run(mut self, queue: &mpsc::Receiver<Request>) {
+        while let Ok(first) = queue.recv() {
+            let mut waiting = Vec::new();
+            for request in std::iter::once(first).chain(queue.try_iter()) {
+                match request {
+                    Request::Open(tell) => {
+                        // Whoever asked may have lost patience.
+                        let _ = tell.send(self.open());
+                    }
+                    Request::Close(ticket) if self.shared.open().as_ref() == Some(&ticket) => {
+                        self.close();
+                    }
+                    Request::Close(_) => {}
+                    Request::Flush(one) => waiting.push(one),
+                }
+            }
+            self.flush(waiting);
+        }
+    }
+
+    fn open(&mut self) -> Result<Ticket> {
+        if let Some(ticket) = self.shared.open() {
+            return Ok(ticket);
+        }
+        if !self.usable {
+            return Err(Error::unavailable("the log could not be flushed"));
+        }
+        let ticket = Ticket {
+            log: self.log.open()?,
+            number: self.opened.fetch_add(1, Ordering::Relaxed),
+        };
+        self.shared.set(Some(ticket.clone()));
+        Ok(ticket)
+    }
+
+    fn close(&mut self) {
+        self.shared.set(None);
+        self.usable = self.log.close();
+    }
+
+    fn flush(&mut self, waiting: Vec<Waiting>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let open = self.shared.open();
+        let flushed = open.is_some() && self.log.flush().inspect_err(say).is_ok();
+        if open.is_some() && !flushed {
+            self.close();
+        }
+        for Waiting { ticket, done } in waiting {
+            done(if flushed && Some(ticket) == open {
                 Ok(())
             } else {
                 Err(in_doubt())
             });
-        }
-        if usable && !flushed {
-            usable = log.renew();
-            generation.fetch_add(1, Ordering::AcqRel);
         }
     }
 }
@@ -137,6 +233,10 @@ impl Wal {
 }
 
 impl Flush for Wal {
+    fn open(&mut self) -> Result<Option<Arc<str>>> {
+        Ok(Some("wal".into()))
+    }
+
     fn flush(&mut self) -> Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -152,8 +252,8 @@ impl Flush for Wal {
         file.sync_data().map_err(Error::unavailable)
     }
 
-    /// Never: the system may have forgotten pages that it could not write, and later flushes would hide the hole.
-    fn renew(&mut self) -> bool {
+    /// The system may have forgotten pages that it could not write, and later flushes would hide the hole.
+    fn close(&mut self) -> bool {
         false
     }
 }
@@ -161,12 +261,9 @@ impl Flush for Wal {
 /// Markers in the log of a PostgreSQL server, written by a commit that does wait for the disk.
 pub struct Marks {
     address: Address,
-    /// The connection, and what `synchronous_commit` is on this server; nothing where no connection can be relaxed.
-    current: Option<(Conn, Option<String>)>,
+    /// The connection, and what `synchronous_commit` is on this server.
+    current: Option<(Conn, String)>,
 }
-
-/// Whether the engine can write a marker. One that cannot waits for the disk at every commit, as it does by itself.
-const MARKS: &str = "EXISTS (SELECT 1 FROM pg_proc WHERE proname = 'pg_logical_emit_message')";
 
 impl Marks {
     /// Markers on the server at `address`.
@@ -179,19 +276,26 @@ impl Marks {
 }
 
 impl Flush for Marks {
-    fn flush(&mut self) -> Result<()> {
-        if self.current.is_none() {
-            let mut conn = self.address.open()?;
-            let text = format!(
-                "SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit' AND {MARKS}"
-            );
-            let level = conn.rows::<Text, String>(&text, vec![])?;
-            self.current = Some((conn, level.into_iter().next()));
-        }
-        let Some((conn, Some(level))) = &mut self.current else {
-            return Ok(());
+    fn open(&mut self) -> Result<Option<Arc<str>>> {
+        let (mut conn, session) = self.address.open_session()?;
+        let Some(Session {
+            server: Some(server),
+            ..
+        }) = session
+        else {
+            return Ok(None);
         };
-        // The level is said each time: a connection pooler may hand out a session that somebody else has relaxed.
+        let text = "SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'";
+        let level = conn.rows::<Text, String>(text, vec![])?;
+        let level = level.into_iter().next().unwrap_or_else(|| "on".to_owned());
+        self.current = Some((conn, level));
+        Ok(Some(server))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let Some((conn, level)) = &mut self.current else {
+            return Err(Error::unavailable("no connection to mark the log"));
+        };
         conn.rows::<Bool, bool>(
             "SELECT set_config('synchronous_commit', ?, true) IS NOT NULL
                 AND pg_logical_emit_message(true, 'mercer', '') IS NOT NULL",
@@ -200,7 +304,7 @@ impl Flush for Marks {
         Ok(())
     }
 
-    fn renew(&mut self) -> bool {
+    fn close(&mut self) -> bool {
         self.current = None;
         true
     }
@@ -226,7 +330,11 @@ mod tests {
             if well { Ok(()) } else { Err(in_doubt()) }
         }
 
-        fn renew(&mut self) -> bool {
+        fn open(&mut self) -> Result<Option<Arc<str>>> {
+            Ok(Some("log".into()))
+        }
+
+        fn close(&mut self) -> bool {
             self.renews
         }
     }
@@ -266,11 +374,11 @@ mod tests {
     #[test]
     fn a_flush_serves_those_who_committed_before_it_began() {
         let script = script(true);
-        let ticket = script.durable.ticket();
-        let first = script.commit(ticket);
+        let ticket = script.durable.ticket().unwrap();
+        let first = script.commit(ticket.clone());
         script.begun.recv_timeout(SOON).unwrap();
         // These came too late for it, and share the next.
-        let late = [script.commit(ticket), script.commit(ticket)];
+        let late = [script.commit(ticket.clone()), script.commit(ticket)];
         assert!(first.try_recv().is_err(), "answered before the flush");
         script.flush.send(true).unwrap();
         assert_eq!(first.recv_timeout(SOON), Ok(true));
@@ -283,17 +391,32 @@ mod tests {
     #[test]
     fn what_began_before_a_failed_flush_is_never_called_safe() {
         let script = script(true);
-        let before = script.durable.ticket();
-        let first = script.commit(before);
+        let before = script.durable.ticket().unwrap();
+        let first = script.commit(before.clone());
         script.flush.send(false).unwrap();
         assert_eq!(first.recv_timeout(SOON), Ok(false));
-        while script.durable.ticket() == before {
-            std::thread::yield_now();
-        }
+        let after = script.durable.ticket().unwrap();
+        assert_ne!(after, before);
         let late = script.commit(before);
         script.flush.send(true).unwrap();
         assert_eq!(late.recv_timeout(SOON), Ok(false));
-        let next = script.commit(script.durable.ticket());
+        let next = script.commit(after);
+        script.flush.send(true).unwrap();
+        assert_eq!(next.recv_timeout(SOON), Ok(true));
+    }
+
+    #[test]
+    fn a_log_that_is_not_trusted_is_replaced_by_another() {
+        let script = script(true);
+        let before = script.durable.ticket().unwrap();
+        script.durable.distrust(&before);
+        let late = script.commit(before.clone());
+        assert_eq!(late.recv_timeout(SOON), Ok(false));
+        assert_eq!(script.begun.try_iter().count(), 0, "nothing was flushed");
+        let after = script.durable.ticket().unwrap();
+        // Whoever saw the old one late does not take the new one away.
+        script.durable.distrust(&before);
+        let next = script.commit(after);
         script.flush.send(true).unwrap();
         assert_eq!(next.recv_timeout(SOON), Ok(true));
     }
@@ -301,11 +424,13 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_renewed_is_not_trusted_again() {
         let script = script(false);
-        let first = script.commit(script.durable.ticket());
+        let ticket = script.durable.ticket().unwrap();
+        let first = script.commit(ticket.clone());
         script.flush.send(false).unwrap();
         assert_eq!(first.recv_timeout(SOON), Ok(false));
-        let next = script.commit(script.durable.ticket());
+        let next = script.commit(ticket);
         assert_eq!(next.recv_timeout(SOON), Ok(false));
+        assert!(script.durable.ticket().is_err(), "another one may begin");
         assert_eq!(script.begun.try_iter().count(), 1);
     }
 }

@@ -3,46 +3,60 @@
 //! Reads run in parallel on pooled connections; writes run in a transaction each, on SQLite through the one
 //! [`writer`], on PostgreSQL on a pooled connection at READ COMMITTED with guarded updates, and are [`durable`] before
 //! anybody hears of them. A transaction that lost to another (serialisation failure, deadlock, busy) is run again as a whole,
-//! at most five times.
+//! at most five times. A connection is used again only where it is known to be clean, whatever unwound meanwhile.
 
+mod backup;
+mod claim;
 mod conn;
 mod durable;
 pub mod migrations;
+mod session;
 mod sql;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use diesel::connection::TransactionManager;
-use diesel::pg::PgConnection;
 use tokio::sync::oneshot;
 
-use durable::{Durable, Marks, Wal};
+use durable::{Durable, Marks, Ticket, Wal};
+use session::Session;
 
+pub use claim::Claim;
 pub use conn::{Conn, statements};
 
 pub use crate::config::Address;
-use crate::kernel::{Error, Result};
+use crate::kernel::{Code, Error, Failure, Result};
+use crate::sabotage::{Guard, Sabotage};
 
 /// How often a transaction that lost to another is run again.
 const RETRIES: u32 = 5;
-/// How long a request waits for a connection.
+/// How long a request waits for a connection, and how long a transaction is run again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for its turn while others get on.
+const QUEUE: Duration = Duration::from_secs(10);
 
 impl Address {
-    fn connect(&self) -> Result<Conn, diesel::ConnectionError> {
+    fn connect(&self) -> Result<(Conn, Option<Session>), diesel::ConnectionError> {
         match self {
-            Self::Sqlite(path) => Conn::open_sqlite(path).map(Conn::Lite),
-            Self::Postgres(url) => Conn::open_postgres(url).map(Conn::Pg),
+            Self::Sqlite(path) => Ok((Conn::Lite(Conn::open_sqlite(path)?), None)),
+            Self::Postgres(url) => {
+                let (conn, session) = Conn::open_postgres(url)?;
+                Ok((Conn::Pg(conn), Some(session)))
+            }
         }
+    }
+
+    /// A connection of one's own, and what stands behind it on PostgreSQL.
+    fn open_session(&self) -> Result<(Conn, Option<Session>)> {
+        self.connect()
+            .map_err(|error| Error::unavailable(error).detail("The database cannot be opened."))
     }
 
     /// A connection of one's own, for migrations and tools.
     pub fn open(&self) -> Result<Conn> {
-        self.connect()
-            .map_err(|error| Error::unavailable(error).detail("The database cannot be opened."))
+        self.open_session().map(|(conn, _)| conn)
     }
 }
 
@@ -67,7 +81,11 @@ pub struct Db {
     pool: r2d2::Pool<Manager>,
     writer: Option<writer::Writer>,
     durable: Durable,
+    address: Address,
     statements: Arc<AtomicU64>,
+    progress: Arc<Progress>,
+    writable: Arc<AtomicBool>,
+    sabotage: Arc<Sabotage>,
 }
 
 impl Db {
@@ -92,7 +110,11 @@ impl Db {
             pool,
             writer,
             durable,
+            address: address.clone(),
             statements: Arc::default(),
+            progress: Arc::default(),
+            writable: Arc::new(AtomicBool::new(true)),
+            sabotage: Arc::default(),
         })
     }
 
@@ -121,7 +143,7 @@ impl Db {
         }
     }
 
-    /// Runs a read on the blocking pool. A connection that turns out to be dead is replaced once.
+    /// Runs a read on the blocking pool. A connection that turns out to be dead is replaced.
     pub async fn read<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -129,11 +151,12 @@ impl Db {
     {
         let pool = self.pool.clone();
         let mut work = self.counted(work);
-        blocking(move || {
-            let first = on_pooled(&pool, &mut work);
-            match first {
-                Err(Lost::Connection(_)) => on_pooled(&pool, &mut work).map_err(Lost::into_error),
-                other => other.map_err(Lost::into_error),
+        self.blocking(move |tries| {
+            loop {
+                match on_pooled(&pool, tries, |pooled| pooled.read(&mut work)) {
+                    Err(error) if tries.again(error.failure) => {}
+                    done => return done,
+                }
             }
         })
         .await
@@ -145,23 +168,40 @@ impl Db {
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<(T, AfterCommit)> + Send + 'static,
     {
-        let mut work = self.counted(work);
-        if let Some(writer) = &self.writer {
-            return writer.run(work).await;
-        }
-        let (pool, durable) = (self.pool.clone(), self.durable.clone());
+        let work = self.counted(work);
+        let done = match &self.writer {
+            Some(writer) => writer.run(work).await,
+            None => self.write_on_pooled(work).await,
+        };
+        let refused = matches!(&done, Err(error) if error.code == Code::Unavailable);
+        self.writable.store(!refused, Ordering::Relaxed);
+        done
+    }
+
+    async fn write_on_pooled<T, F>(&self, mut work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Conn) -> Result<(T, AfterCommit)> + Send + 'static,
+    {
+        let (pool, durable, sabotage) = (
+            self.pool.clone(),
+            self.durable.clone(),
+            self.sabotage.clone(),
+        );
         let (answer, answered) = oneshot::channel();
-        blocking(move || {
-            let ticket = durable.ticket();
-            let mut attempt = 0;
+        self.blocking(move |tries| {
             loop {
-                match on_pooled(&pool, &mut |conn| transaction(conn, &mut work)) {
-                    Err(Lost::Race(_)) if attempt < RETRIES => {
-                        attempt += 1;
-                        std::thread::sleep(backoff(attempt));
+                let ticket = durable.ticket()?;
+                let done = on_pooled(&pool, tries, |pooled| {
+                    let careless = sabotage.removed(Guard::CleanConnections);
+                    if !pooled.fits(&ticket) && !sabotage.removed(Guard::OneServer) {
+                        durable.distrust(&ticket);
+                        return Ok(None);
                     }
-                    done => {
-                        let (value, after) = done.map_err(Lost::into_error)?;
+                    pooled.transaction(careless, &mut work)
+                });
+                match done {
+                    Ok(Some((value, after))) => {
                         durable.take(ticket, move |on_disk| {
                             // Whoever asked may be gone.
                             let _ = answer.send(on_disk.map(|()| {
@@ -171,6 +211,11 @@ impl Db {
                         });
                         return Ok(());
                     }
+                    Ok(None) if tries.again(Some(Failure::Connection)) => {}
+                    Ok(None) => return Err(Error::unavailable("no connection can be used")),
+                    Err(error)
+                        if error.failure == Some(Failure::Race) && tries.again(error.failure) => {}
+                    Err(error) => return Err(error),
                 }
             }
         })
@@ -178,76 +223,218 @@ impl Db {
         answered.await.map_err(Error::unavailable)?
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and takes what is written. Where it did not the last time, something small is tried.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|conn| Ok(conn.batch("SELECT 1")?)).await
-    }
-}
-
-/// Runs `work` on a thread that may block.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
+        self.read(|conn| Ok(conn.batch("SELECT 1")?)).await?;
+        if self.writable.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.write(|conn| {
+            let text = "UPDATE versions SET value = value WHERE name = 'catalog'";
+            conn.execute(text, vec![])
+                .map(|_| ((), AfterCommit::default()))
+        })
         .await
-        .map_err(Error::internal)?
-}
+    }
 
-/// Why a piece of work did not end well.
-enum Lost {
-    /// It lost to another transaction and may be run again.
-    Race(Error),
-    /// The connection is gone.
-    Connection(Error),
-    /// It said no.
-    Refused(Error),
-}
+    /// What a test has broken.
+    pub fn sabotage(&self) -> &Arc<Sabotage> {
+        &self.sabotage
+    }
 
-impl Lost {
-    fn into_error(self) -> Error {
-        match self {
-            Self::Race(error) | Self::Connection(error) | Self::Refused(error) => error,
+    /// Brings everything into the file of an embedded database, so that it is whole without its log.
+    pub async fn checkpoint(&self) -> Result<()> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        let address = self.address.clone();
+        self.blocking(move |_| Ok(address.open()?.batch("PRAGMA wal_checkpoint(TRUNCATE)")?))
+            .await
+    }
+
+    /// Runs `work` on a thread that may block. Where none becomes free in time it is not begun, and the caller is told to come
+    /// again: at once when nobody gets on, as while the database is away.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tries) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let asked = Instant::now();
+        // Taken by whoever comes first: the thread that begins, or the caller who gives up.
+        let turn = Arc::new(AtomicBool::new(true));
+        let take = |turn: &AtomicBool| turn.swap(false, Ordering::AcqRel);
+        let busy = || Error::unavailable("every thread waits for the database");
+        let (mine, progress) = (turn.clone(), self.progress.clone());
+        let mut task = tokio::task::spawn_blocking(move || {
+            if !take(&mine) {
+                return Err(busy());
+            }
+            let done = work(&mut Tries::new(asked));
+            if !matches!(&done, Err(error) if error.code == Code::Unavailable) {
+                progress.made();
+            }
+            done
+        });
+        loop {
+            match tokio::time::timeout(PATIENCE, &mut task).await {
+                Ok(done) => return done.map_err(Error::internal)?,
+                Err(_) if self.progress.within(PATIENCE) && asked.elapsed() < QUEUE => {}
+                Err(_) if take(&turn) => return Err(busy()),
+                Err(_) => return task.await.map_err(Error::internal)?,
+            }
         }
     }
 }
 
+/// When the database did something last.
+struct Progress {
+    begun: Instant,
+    last: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Progress {
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn made(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn within(&self, time: Duration) -> bool {
+        let ago = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
+        u128::from(ago) < time.as_millis()
+    }
+}
+
+/// How long and how often a piece of work is tried.
+struct Tries {
+    asked: Instant,
+    begun: Instant,
+    races: u32,
+}
+
+impl Tries {
+    fn new(asked: Instant) -> Self {
+        Self {
+            asked,
+            begun: Instant::now(),
+            races: 0,
+        }
+    }
+
+    /// How long to wait for a connection still.
+    fn patience(&self) -> Duration {
+        PATIENCE.saturating_sub(self.asked.elapsed())
+    }
+
+    /// Whether to try once more after this; a transaction that lost pauses first.
+    fn again(&mut self, failure: Option<Failure>) -> bool {
+        match failure {
+            Some(Failure::Connection) => !self.patience().is_zero(),
+            Some(Failure::Race) if self.races < RETRIES && self.begun.elapsed() < PATIENCE => {
+                self.races += 1;
+                std::thread::sleep(backoff(self.races));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Lends a connection to `work`, which says whether it is clean afterwards.
 fn on_pooled<T>(
     pool: &r2d2::Pool<Manager>,
-    work: &mut impl FnMut(&mut Conn) -> Result<T>,
-) -> Result<T, Lost> {
+    tries: &Tries,
+    work: impl FnOnce(&mut Pooled) -> Result<T>,
+) -> Result<T> {
     let mut pooled = pool
-        .get()
-        .map_err(|error| Lost::Refused(Error::unavailable(error)))?;
-    let result = work(&mut pooled.conn);
-    result.map_err(|error| {
-        if error.retry {
-            Lost::Race(error)
-        } else if error.code == crate::kernel::Code::Unavailable {
-            pooled.broken = true;
-            Lost::Connection(error)
-        } else {
-            Lost::Refused(error)
-        }
-    })
+        .get_timeout(tries.patience())
+        .map_err(Error::unavailable)?;
+    // Until it is known to be clean; nothing says so when a panic unwinds.
+    pooled.clean = false;
+    work(&mut pooled)
 }
 
-fn transaction<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
-    type Manager = <PgConnection as diesel::Connection>::TransactionManager;
-    let Conn::Pg(pg) = conn else {
-        return Err(Error::internal("a pooled SQLite connection only reads"));
-    };
-    Manager::begin_transaction(pg)?;
-    let result = work(conn);
-    let Conn::Pg(pg) = conn else { return result };
-    match result {
-        Ok(value) => {
-            Manager::commit_transaction(pg)?;
-            Ok(value)
+impl Pooled {
+    /// Whether what is committed here is flushed with the log of this ticket.
+    fn fits(&self, ticket: &Ticket) -> bool {
+        let server = self.session.as_ref().and_then(|s| s.server.as_ref());
+        server == ticket.log.as_ref()
+    }
+
+    /// Reads; behind a pooler in a transaction, which is what keeps its settings together.
+    fn read<T>(&mut self, work: &mut impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
+        if self.session.as_ref().is_some_and(|s| s.pooled) {
+            return self.transaction(false, work)?.ok_or_else(|| Error {
+                failure: Some(Failure::Connection),
+                ..Error::unavailable("the connection is dead")
+            });
         }
-        Err(error) => {
-            // A connection that cannot roll back is replaced; the first error is the one to tell.
-            let _ = Manager::rollback_transaction(pg);
-            Err(error)
+        let result = work(&mut self.conn).map_err(|error| self.judge(error));
+        let lost = matches!(&result, Err(e) if e.failure == Some(Failure::Connection));
+        self.clean = !lost && self.conn.is_idle();
+        result
+    }
+
+    fn judge(&self, error: Error) -> Error {
+        if self.conn.is_postgres() {
+            error.of_postgres()
+        } else {
+            error
+        }
+    }
+
+    /// Runs a transaction; nothing where it could not begin. `careless` is for tests: it trusts a connection as it comes.
+    fn transaction<T>(
+        &mut self,
+        careless: bool,
+        work: &mut impl FnMut(&mut Conn) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let (Conn::Pg(pg), Some(session)) = (&mut self.conn, &self.session) else {
+            return Err(Error::internal("a pooled SQLite connection only reads"));
+        };
+        self.clean = careless;
+        let begun = if careless {
+            session::begin_or_nest(pg)
+        } else {
+            session.begin(pg)
+        };
+        if begun.is_err() {
+            return Ok(None);
+        }
+        let refused = conn::refused();
+        let mut result = work(&mut self.conn).map_err(|error| self.judge(error));
+        if result.is_ok() && conn::refused() != refused {
+            result = Err(Error::internal("a refused statement was passed over"));
+        }
+        let Conn::Pg(pg) = &mut self.conn else {
+            return result.map(Some);
+        };
+        match result {
+            Ok(value) => {
+                session::commit(pg).map_err(|error| Error::from(error).of_postgres())?;
+                if !self.conn.is_idle() && !careless {
+                    return Err(Error::internal("a commit left its transaction open"));
+                }
+                self.clean = true;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                // A connection that cannot roll back is replaced; the first error is the one to tell.
+                self.clean = session::roll_back(pg).is_ok()
+                    && self.conn.is_idle()
+                    && error.failure != Some(Failure::Connection);
+                Err(error)
+            }
         }
     }
 }
@@ -263,7 +450,8 @@ struct Manager(Address);
 
 struct Pooled {
     conn: Conn,
-    broken: bool,
+    session: Option<Session>,
+    clean: bool,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -271,14 +459,11 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        let mut conn = self.0.connect()?;
-        if conn.is_postgres() {
-            durable::relax(&mut conn)
-                .map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?;
-        }
+        let (conn, session) = self.0.connect()?;
         Ok(Pooled {
             conn,
-            broken: false,
+            session,
+            clean: true,
         })
     }
 
@@ -287,6 +472,6 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        pooled.broken
+        !pooled.clean
     }
 }

@@ -10,16 +10,19 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use diesel::QueryResult;
 use tokio::sync::oneshot;
 
-use super::durable::{Durable, relax};
+use super::durable::Durable;
 use super::{AfterCommit, Conn};
 use crate::kernel::{Error, Result};
 
 /// How many transactions share one commit at most.
 const GROUP: usize = 128;
+/// After how long without a transaction the log is brought into the database's file.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A transaction that waits to be run.
 trait Job: Send {
@@ -67,8 +70,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread on its own connection.
     pub fn start(mut conn: Conn, durable: Durable) -> Result<Self> {
-        relax(&mut conn)?;
-        conn.batch("PRAGMA wal_autocheckpoint = 4000")?;
+        // Commits do not wait for the disk; each is given to `durable`.
+        conn.batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000")?;
         // The writer touches what everybody touches.
         conn.batch("PRAGMA cache_size = -16000")?;
         let (queue, jobs) = mpsc::channel();
@@ -100,8 +103,26 @@ impl Writer {
 
 fn run(conn: &mut Conn, queue: &mpsc::Receiver<Box<dyn Job>>, durable: &Durable) {
     let mut careful = false;
-    while let Ok(first) = queue.recv() {
-        let ticket = durable.ticket();
+    let mut written = false;
+    loop {
+        let first = match queue.recv_timeout(IDLE) {
+            Ok(first) => first,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                if std::mem::take(&mut written) {
+                    bring_in(conn);
+                }
+                continue;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return bring_in(conn),
+        };
+        written = true;
+        let ticket = match durable.ticket() {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                first.answer(Err(error));
+                continue;
+            }
+        };
         let mut group = Group {
             waiting: vec![first],
             queue,
@@ -126,10 +147,17 @@ fn run(conn: &mut Conn, queue: &mpsc::Receiver<Box<dyn Job>>, durable: &Durable)
         }
         for job in group.done {
             match &committed {
-                Ok(_) => durable.take(ticket, |on_disk| job.answer(on_disk)),
+                Ok(_) => durable.take(ticket.clone(), |on_disk| job.answer(on_disk)),
                 Err(error) => job.answer(Err(Error::unavailable(error.to_string()))),
             }
         }
+    }
+}
+
+/// Brings what is in the log into the file, as far as no reader needs it in the log.
+fn bring_in(conn: &mut Conn) {
+    if let Err(error) = conn.batch("PRAGMA wal_checkpoint(PASSIVE)") {
+        tracing::warn!(%error, "the log was not brought into the database's file");
     }
 }
 

@@ -6,12 +6,13 @@
 
 mod invariants;
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 pub use invariants::{INVARIANTS, Invariant};
 
 use crate::db::Conn;
-use crate::kernel::Result;
+use crate::kernel::column::Ts;
+use crate::kernel::{Result, Timestamp};
 
 /// How many broken rows of an invariant are shown.
 const SHOWN: usize = 20;
@@ -36,6 +37,39 @@ pub fn examine(conn: &mut Conn) -> Result<Vec<Finding>> {
             })
         })
         .collect()
+}
+
+/// What is in a shop, by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// Products.
+    pub products: i64,
+    /// Carts that may still become orders.
+    pub carts: i64,
+    /// Orders.
+    pub orders: i64,
+    /// When the newest of them was placed.
+    pub newest_order: Option<Timestamp>,
+}
+
+/// Counts what is in a shop, so that whoever looks sees whether it is the right one and how far it goes.
+pub fn contents(conn: &mut Conn) -> Result<Contents> {
+    let rows = conn.rows::<(BigInt, BigInt, BigInt), (i64, i64, i64)>(
+        "SELECT (SELECT count(*) FROM products), (SELECT count(*) FROM carts WHERE status = 'open'),
+                (SELECT count(*) FROM orders)",
+        vec![],
+    )?;
+    let (products, carts, orders) = rows.into_iter().next().unwrap_or_default();
+    let newest = conn.rows::<Ts, Timestamp>(
+        "SELECT placed_at FROM orders ORDER BY placed_at DESC LIMIT 1",
+        vec![],
+    )?;
+    Ok(Contents {
+        products,
+        carts,
+        orders,
+        newest_order: newest.into_iter().next(),
+    })
 }
 
 /// `id(x)` stands for an id as text, which the databases write differently.

@@ -1,8 +1,9 @@
 //! Background work: jobs as rows, claimed with a lease, tried again with growing pauses, set aside when they never succeed.
 //!
 //! A job is caused by [`Tx::enqueue`](crate::context::Tx::enqueue) in the transaction it belongs to, or by a schedule. It may
-//! run twice (a worker that is killed leaves its lease to run out), so every job is idempotent. Times are the database
-//! row's and this process's clock; a lease of two minutes bears some skew between them.
+//! run twice (a worker that is killed leaves its lease to run out), so every job is idempotent. A worker that lives renews
+//! its leases, so that they can be short: what a killed one left is taken up within seconds. Times are the database row's and
+//! this process's clock; a lease bears some skew between them.
 
 mod queue;
 mod relay;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -92,9 +93,12 @@ impl Worker {
 /// Keeps the lanes filled: whoever is done makes room for the next job, so that a slow one holds up no other.
 async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
     let cx = app.system();
-    let mut waiting = VecDeque::new();
+    let mut waiting = VecDeque::<Job>::new();
     let mut running = FuturesUnordered::new();
+    let mut in_hand = Vec::new();
     let mut over = Vec::new();
+    let mut heart = tokio::time::interval(queue::LEASE / 4);
+    heart.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let stopping = *stopped.borrow();
         if !stopping && waiting.is_empty() && running.len() < LANES {
@@ -109,7 +113,9 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
         while running.len() < LANES
             && let Some(job) = waiting.pop_front()
         {
-            running.push(carry_out(&cx, &jobs, job));
+            in_hand.push(job.id);
+            let id = job.id;
+            running.push(carry_out(&cx, &jobs, job).map(move |done| (id, done)));
         }
         if stopping && running.is_empty() {
             if let Err(error) = cx.write(move |tx| queue::take_out(tx, &over)).await {
@@ -120,10 +126,21 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
         // Somebody is done, or calls because there is more.
         let idle = running.len() < LANES;
         tokio::select! {
-            Some(done) = running.next() => match done {
-                Ok(done) => over.extend(done),
-                Err(error) => tracing::warn!(%error, "the end of a job cannot be written"),
-            },
+            Some((id, done)) = running.next() => {
+                in_hand.retain(|job| *job != id);
+                match done {
+                    Ok(true) => over.push(id),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "the end of a job cannot be written"),
+                }
+            }
+            _ = heart.tick(), if !(in_hand.is_empty() && waiting.is_empty()) => {
+                let all: Vec<JobId> =
+                    in_hand.iter().copied().chain(waiting.iter().map(|job| job.id)).collect();
+                if let Err(error) = cx.write(move |tx| queue::renew(tx, &all)).await {
+                    tracing::warn!(%error, "the leases of jobs cannot be renewed");
+                }
+            }
             () = app.wake.notified(), if idle => {}
             () = tokio::time::sleep(IDLE), if idle => {}
             _ = stopped.changed(), if !stopping => {}
@@ -137,8 +154,9 @@ pub async fn work_once(app: &App, jobs: &Jobs) -> Result<usize> {
     let claimed = claim(app, jobs, &[]).await?;
     let count = claimed.len();
     for job in claimed {
-        if let Some(over) = carry_out(&cx, jobs, job).await? {
-            cx.write(move |tx| queue::take_out(tx, &[over])).await?;
+        let id = job.id;
+        if carry_out(&cx, jobs, job).await? {
+            cx.write(move |tx| queue::take_out(tx, &[id])).await?;
         }
     }
     Ok(count)
@@ -161,16 +179,16 @@ async fn claim(app: &App, jobs: &Jobs, over: &[JobId]) -> Result<Vec<Job>> {
     .await
 }
 
-/// Does one job, and writes how it ended; one that is over is left for the caller to take out, many in one transaction. Where
-/// that does not happen, its lease runs out and it is done once more.
-async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<Option<JobId>> {
+/// Does one job, and writes how it ended. Says whether it is over and left for the caller to take out, many in one transaction;
+/// where that does not happen, its lease runs out and it is done once more.
+async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<bool> {
     let pause = jobs
         .schedules
         .iter()
         .find(|(kind, _)| *kind == job.kind)
         .map(|(_, pause)| *pause);
     match (attempt(cx, jobs, &job).await, pause) {
-        (Ok(()), None) => return Ok(Some(job.id)),
+        (Ok(()), None) => return Ok(true),
         (Ok(()), Some(pause)) => {
             cx.write(move |tx| queue::again(tx, &job, pause, None))
                 .await?;
@@ -180,7 +198,7 @@ async fn carry_out(cx: &Cx, jobs: &Jobs, job: Job) -> Result<Option<JobId>> {
                 .await?;
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 /// Does one job; a panic is a failure like any other.

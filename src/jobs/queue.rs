@@ -12,8 +12,8 @@ use crate::params;
 
 /// How often a job is tried before it is set aside.
 pub const MAX_ATTEMPTS: i64 = 10;
-/// How long a worker may keep a job to itself.
-const LEASE: Duration = Duration::from_mins(2);
+/// How long a worker may keep a job to itself before it must say that it is still there.
+pub const LEASE: Duration = Duration::from_secs(20);
 
 /// A job in hand.
 #[derive(Clone, Debug)]
@@ -59,6 +59,18 @@ pub fn claim(tx: &mut Tx<'_>, most: usize) -> Result<Vec<Job>> {
             attempts,
         })
         .collect())
+}
+
+/// Keeps jobs that are in hand.
+pub fn renew(tx: &mut Tx<'_>, jobs: &[JobId]) -> Result<()> {
+    let until = tx.now.plus(LEASE);
+    let jobs = Batch::ids(jobs.iter().map(|id| id.uuid()));
+    tx.conn
+        .execute(
+            "UPDATE jobs SET lease_until = ? WHERE status = 'running' AND id IN (SELECT x.id FROM ? AS x)",
+            params![until, jobs],
+        )
+        .map(drop)
 }
 
 /// Takes out jobs that are over.

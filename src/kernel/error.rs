@@ -146,8 +146,17 @@ pub struct Error {
     pub fields: Vec<FieldError>,
     /// The cause, for the log only.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    /// The whole transaction may be run again (serialisation failure, deadlock, busy).
-    pub(crate) retry: bool,
+    /// What a failed statement means for its transaction and its connection.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What a failed statement means beyond itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The transaction lost to another and may be run again as a whole.
+    Race,
+    /// The connection is of no more use.
+    Connection,
 }
 
 impl Error {
@@ -158,7 +167,7 @@ impl Error {
             detail: detail.into(),
             fields: Vec::new(),
             source: None,
-            retry: false,
+            failure: None,
         }
     }
 
@@ -252,32 +261,39 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// PostgreSQL's failures are told by the kinds that diesel makes of their SQLSTATE, for their words depend on the server's
+/// language; what has no kind is judged by [`Error::of_postgres`]. SQLite's words are the same everywhere (`sqlite3_errstr`).
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
-        let (code, retry) = match &error {
-            Db::NotFound => (Code::NotFound, false),
-            Db::DatabaseError(Kind::UniqueViolation, _) => (Code::AlreadyExists, false),
-            Db::DatabaseError(Kind::SerializationFailure, _) => (Code::Unavailable, true),
-            Db::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
-                (Code::Unavailable, false)
+        let (code, failure) = match &error {
+            Db::NotFound => (Code::NotFound, None),
+            Db::DatabaseError(Kind::UniqueViolation, _) => (Code::AlreadyExists, None),
+            Db::DatabaseError(Kind::SerializationFailure, _) => {
+                (Code::Unavailable, Some(Failure::Race))
             }
-            Db::DatabaseError(_, info) => match info.message() {
-                m if m.starts_with("deadlock detected") || m.contains("database is locked") => {
-                    (Code::Unavailable, true)
+            Db::DatabaseError(
+                Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction,
+                _,
+            )
+            | Db::BrokenTransactionManager
+            | Db::AlreadyInTransaction
+            | Db::NotInTransaction
+            | Db::RollbackErrorOnCommit { .. } => (Code::Unavailable, Some(Failure::Connection)),
+            Db::DatabaseError(Kind::Unknown, info) => match info.message() {
+                m if m.contains("database is locked") || m.contains("database table is locked") => {
+                    (Code::Unavailable, Some(Failure::Race))
                 }
                 m if m.contains("database or disk is full")
-                    || m.contains("No space left")
-                    || m.contains("statement timeout")
-                    || m.contains("lock timeout")
-                    || m.contains("terminating connection")
-                    || m.contains("read-only transaction") =>
+                    || m.contains("disk I/O error")
+                    || m.contains("unable to open database file")
+                    || m.contains("attempt to write a readonly database") =>
                 {
-                    (Code::Unavailable, false)
+                    (Code::Unavailable, None)
                 }
-                _ => (Code::Internal, false),
+                _ => (Code::Internal, None),
             },
-            _ => (Code::Internal, false),
+            _ => (Code::Internal, None),
         };
         let base = match code {
             Code::NotFound => Self::not_found("object"),
@@ -286,9 +302,30 @@ impl From<diesel::result::Error> for Error {
             _ => Self::internal(""),
         };
         Self {
-            retry,
+            failure,
             source: Some(Box::new(error)),
             ..base
+        }
+    }
+}
+
+impl Error {
+    /// Judges what PostgreSQL refused for a reason that diesel has no kind for. A statement that cannot be read (SQLSTATE class
+    /// 42) comes with a position; it is a mistake of ours. What is left is a server that cannot do it now: deadlock, lock or
+    /// statement timeout, no disk, shutting down. The transaction may be run again.
+    #[must_use]
+    pub(crate) fn of_postgres(self) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
+        let source = self.source.as_deref().and_then(|s| s.downcast_ref::<Db>());
+        match source {
+            Some(Db::DatabaseError(Kind::Unknown, info)) if info.statement_position().is_none() => {
+                Self {
+                    failure: Some(Failure::Race),
+                    source: self.source,
+                    ..Self::unavailable("")
+                }
+            }
+            _ => self,
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod state;
 pub mod time;
 
 pub use check::Checks;
+pub(crate) use error::Failure;
 pub use error::{Code, Error, FieldError, Result};
 pub use hex::hex;
 pub use json::{Document, Json};

@@ -1,5 +1,5 @@
 //! The real binary, killed with SIGKILL again and again in the middle of checkouts: what was answered survives, once. Told to
-//! stop, it answers what is on its way first.
+//! stop, it answers what is on its way first, and leaves a file that is whole. Transactions that panic take nothing with them.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
-use crate::support::{Answer, Client, Kind, Shop, Store, within};
+use crate::support::{Answer, Client, Kind, Shop, Store, concurrently, within};
 
 /// How often the server is killed on each database, where `KILLS` does not say otherwise.
 const KILLS: usize = 5;
@@ -25,29 +25,40 @@ fn kills() -> usize {
 const ORDERS_BETWEEN: usize = 12;
 const SHOPPERS: usize = 8;
 
+/// `mercer` with these arguments.
+fn mercer(database_url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mercer"));
+    command
+        .args(["--database-url", database_url])
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null());
+    command
+}
+
+fn serve(database_url: &str, address: SocketAddr, log: &str) -> Command {
+    let mut command = mercer(database_url, &["serve", "--bind", &address.to_string()]);
+    command.envs([
+        ("MERCER_TEST_PAYMENTS", "true"),
+        ("MERCER_LOG", log),
+        ("MERCER_WORKERS", "2"),
+    ]);
+    command
+}
+
+/// What a command said, and whether it ended well.
+fn said(command: &mut Command) -> (bool, String) {
+    let done = command.output().unwrap();
+    let text = [done.stdout, done.stderr].concat();
+    (done.status.success(), String::from_utf8(text).unwrap())
+}
+
 /// `mercer serve`, in a process of its own.
 struct Mercer(Child);
 
 impl Mercer {
     fn start(database_url: &str, address: SocketAddr) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_mercer"))
-            .args([
-                "serve",
-                "--bind",
-                &address.to_string(),
-                "--database-url",
-                database_url,
-            ])
-            .env_clear()
-            .envs([
-                ("MERCER_TEST_PAYMENTS", "true"),
-                ("MERCER_LOG", "error"),
-                ("MERCER_WORKERS", "2"),
-            ])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self(child);
+        let server = Self(serve(database_url, address, "error").spawn().unwrap());
         let anybody = Client::new(address);
         within(20, "the server is ready", || {
             anybody
@@ -240,6 +251,275 @@ fn what_is_on_its_way_is_answered_on_postgres() {
     });
 }
 
+/// Whoever reads the log goes away: nothing ends and nothing hangs, and the server still stops when it is told to.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let shop = Shop::open(Kind::Sqlite);
+    let front = shop.storefront();
+    let closed = shop.close();
+    let address = free_address();
+    let mut command = serve(closed.url(), address, "trace");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    let server = Mercer(child);
+    let front = front.at(address);
+    within(20, "the server is ready", || {
+        front
+            .attempt("GET", "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+    });
+    for _ in 0..50 {
+        front.get("/products").ok();
+    }
+    assert!(server.stop().success());
+}
+
+/// The reader is there, and reads nothing: the pipe fills up, and nobody waits for it.
+#[test]
+fn a_log_that_is_not_read_holds_nobody_up() {
+    let shop = Shop::open(Kind::Sqlite);
+    let front = shop.storefront();
+    let closed = shop.close();
+    let address = free_address();
+    let mut command = serve(closed.url(), address, "trace");
+    let mut server = Mercer(command.stderr(Stdio::piped()).spawn().unwrap());
+    let unread = server.0.stderr.take();
+    let front = front.at(address);
+    within(20, "the server is ready", || {
+        front
+            .attempt("GET", "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+    });
+    for _ in 0..300 {
+        front.get("/products").ok();
+    }
+    assert!(server.stop().success());
+    drop(unread);
+}
+
+/// After a clean stop the database's file has everything by itself.
+#[test]
+fn what_a_server_leaves_is_whole_without_its_log() {
+    let shop = Shop::open(Kind::Sqlite);
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 100)]);
+    let cart = store.ready(&[("MUG", 1)]);
+    let address = free_address();
+    let front = store.front.at(address);
+    let closed = shop.close();
+    let server = Mercer::start(closed.url(), address);
+    let (_, (order, _)) = shop_once(&front, &cart, "test");
+    assert!(server.stop().success());
+    let alone = tempfile::tempdir().unwrap();
+    let copy = alone.path().join("copy.db").display().to_string();
+    std::fs::copy(closed.url(), &copy).unwrap();
+    let (sound, says) = said(&mut mercer(&copy, &["doctor"]));
+    assert!(
+        sound && says.contains("1 products, 0 open carts, 1 orders, the newest of 20"),
+        "{says}"
+    );
+    closed.open().staff().get(&format!("/orders/{order}")).ok();
+}
+
+/// A backup of an open shop is the shop at one moment; what comes later is not in it, and what was there is kept.
+#[test]
+fn a_backup_of_an_open_shop_is_restored() {
+    let shop = Shop::open(Kind::Sqlite);
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 100)]);
+    let cart = store.ready(&[("MUG", 1)]);
+    let address = free_address();
+    let front = store.front.at(address);
+    let closed = shop.close();
+    let server = Mercer::start(closed.url(), address);
+    let before = shop_once(&front, &cart, "test").1.0;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("monday.db").display().to_string();
+    let (done, says) = said(&mut mercer(closed.url(), &["backup", &file]));
+    assert!(
+        done && says.contains("1 products, 0 open carts, 1 orders"),
+        "{says}"
+    );
+    let after = shop_once(&front, &cart, "test").1.0;
+
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &file]));
+    assert!(
+        !done && says.contains("is in use by another mercer"),
+        "{says}"
+    );
+    assert!(server.stop().success());
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &file]));
+    assert!(
+        done && says.contains("1 orders") && says.contains(".replaced"),
+        "{says}"
+    );
+    let replaced = format!("{}.replaced", closed.url());
+    let (sound, says) = said(&mut mercer(&replaced, &["doctor"]));
+    assert!(sound && says.contains("2 orders"), "{says}");
+
+    // Nothing else is taken for a backup, and nothing is lost by trying.
+    std::fs::write(
+        &file,
+        "not a database at all, but long enough to be looked at",
+    )
+    .unwrap();
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &file]));
+    assert!(
+        !done && says.contains("is not a backup that can be used"),
+        "{says}"
+    );
+    let (done, says) = said(&mut mercer(closed.url(), &["backup", closed.url()]));
+    assert!(!done && says.contains("is the database itself"), "{says}");
+
+    let shop = closed.open();
+    shop.staff().get(&format!("/orders/{before}")).ok();
+    shop.staff()
+        .get(&format!("/orders/{after}"))
+        .refused(404, "NOT_FOUND");
+    shop.check();
+}
+
+/// A database that is not there is named, and not made by looking for it.
+#[test]
+fn a_tool_makes_no_database_by_looking_at_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db").display().to_string();
+    for arguments in [&["doctor"][..], &["backup", "copy.db"]] {
+        let (done, says) = said(&mut mercer(&path, arguments));
+        assert!(!done && says.contains("There is no database"), "{says}");
+    }
+    assert!(!std::path::Path::new(&path).exists());
+}
+
+/// One server a file: the second is told so, and the first keeps its shop, whichever of the two is a demo.
+#[test]
+fn a_second_server_leaves_the_first_one_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo.db").display().to_string();
+    let address = free_address();
+    let demo = |address: SocketAddr| mercer(&path, &["demo", "--bind", &address.to_string()]);
+    let first = Mercer(
+        demo(address)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let anybody = Client::new(address);
+    within(60, "the demo is ready", || {
+        anybody
+            .attempt("GET", "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+    });
+    let (done, says) = said(&mut demo(address));
+    assert!(!done && says.contains("Cannot listen on"), "{says}");
+    for mut second in [demo(free_address()), serve(&path, free_address(), "error")] {
+        let (done, says) = said(&mut second);
+        assert!(
+            !done && says.contains("is in use by another mercer"),
+            "{says}"
+        );
+    }
+    let (sound, says) = said(&mut mercer(&path, &["doctor"]));
+    assert!(sound && !says.contains(" 0 products"), "{says}");
+    assert!(first.stop().success());
+}
+
+fn who_migrates_at_once_finds_it_done(kind: Kind) {
+    let database = Database::empty(kind);
+    let said = concurrently(4, |_| said(&mut mercer(&database.url, &["migrate"])));
+    assert!(said.iter().all(|(done, _)| *done), "{said:?}");
+    let text = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000001')";
+    database.connect().batch(text).unwrap();
+    for arguments in [
+        &["migrate"][..],
+        &["doctor"],
+        &["serve", "--bind", "127.0.0.1:0"],
+    ] {
+        let (done, says) = crate::crash::said(&mut mercer(&database.url, arguments));
+        assert!(
+            !done && says.contains("it is newer"),
+            "{arguments:?}: {says}"
+        );
+    }
+}
+
+#[test]
+fn who_migrates_at_once_finds_it_done_on_sqlite() {
+    who_migrates_at_once_finds_it_done(Kind::Sqlite);
+}
+
+#[test]
+fn who_migrates_at_once_finds_it_done_on_postgres() {
+    crate::support::shop::if_postgres(|| who_migrates_at_once_finds_it_done(Kind::Postgres));
+}
+
+/// Transactions panic on every connection there is; then orders are placed, and all that were answered are there when the
+/// server has stopped.
+#[cfg(feature = "sabotage")]
+fn panics_take_nothing_with_them(kind: Kind, guard: Option<mercer::sabotage::Guard>) -> usize {
+    let shop = Shop::open(kind);
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 100_000)]);
+    let cart = store.ready(&[("MUG", 1)]);
+    let (front, closed) = (store.front.clone(), shop.close());
+    // One connection, so that what comes next comes on it.
+    let shop = closed.open_with(&[("connections", "1")]);
+    let front = front.at(shop.anonymous().address());
+    let sabotage = shop.app().sabotage.clone();
+    if let Some(guard) = guard {
+        sabotage.remove(guard);
+    }
+    sabotage.panic_next(i64::MAX);
+    for answer in concurrently(8, |_| front.once().post("/carts", cart.clone())) {
+        answer.refused(500, "INTERNAL");
+    }
+    sabotage.panic_next(0);
+    let mut acknowledged = Vec::new();
+    for _ in 0..12 {
+        // Where a guard is missing, a cart may be nowhere to be found.
+        let made = front.once().post("/carts", cart.clone());
+        let (Some(id), Some(token)) = (
+            made.json["cart"]["id"].as_str(),
+            made.json["token"].as_str(),
+        ) else {
+            continue;
+        };
+        let client = front.once().with("x-cart-token", token);
+        let payment = json!({ "payment": { "provider": "test", "token": "approve" } });
+        client.post(&format!("/carts/{id}/checkout"), payment);
+        let placed = client.post(&format!("/carts/{id}/place-order"), json!({}));
+        if let Some(order) = placed.json["order"]["id"].as_str() {
+            acknowledged.push(order.to_owned());
+        }
+    }
+    let shop = shop.close().open();
+    shop.check();
+    if guard.is_none() {
+        assert_eq!(acknowledged.len(), 12);
+    }
+    let staff = shop.staff();
+    let lost = |order: &&String| staff.get(&format!("/orders/{order}")).status != 200;
+    acknowledged.iter().filter(lost).count()
+}
+
+#[cfg(feature = "sabotage")]
+#[test]
+fn panics_take_nothing_with_them_on_sqlite() {
+    assert_eq!(panics_take_nothing_with_them(Kind::Sqlite, None), 0);
+}
+
+#[cfg(feature = "sabotage")]
+#[test]
+fn panics_take_nothing_with_them_on_postgres() {
+    use mercer::sabotage::Guard::CleanConnections;
+    crate::support::shop::if_postgres(|| {
+        assert_eq!(panics_take_nothing_with_them(Kind::Postgres, None), 0);
+        let lost = panics_take_nothing_with_them(Kind::Postgres, Some(CleanConnections));
+        assert!(lost > 0, "without the guard nothing was noticed");
+    });
+}
+
 /// One of the server's processes is killed, upon which it drops all of them with what they had in memory and recovers from
 /// its log. Mercer lives on, and has answered for nothing that was not in the log on disk.
 fn what_was_answered_survives_crashes_of_postgres(shop: &Shop) {
@@ -267,12 +547,22 @@ fn what_was_answered_survives_crashes_of_postgres(shop: &Shop) {
                 enough.load(Ordering::Relaxed)
                     || placed.load(Ordering::Relaxed) >= before + ORDERS_BETWEEN
             });
-            assert!(shop.connect().batch(crash).is_err(), "the server survived");
+            let mut conn = None;
+            within(30, "the database takes connections", || {
+                conn = shop.try_connect().ok();
+                conn.is_some()
+            });
+            assert!(conn.unwrap().batch(crash).is_err(), "the server survived");
         }
         enough.store(true, Ordering::Relaxed);
     });
 
     let staff = shop.staff();
+    within(30, "the database has recovered", || {
+        staff
+            .attempt("GET", "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+    });
     for (order, number) in &acknowledged.into_inner().unwrap() {
         let seen = staff.get(&format!("/orders/{order}")).ok();
         assert_eq!(seen.text("/number"), number);

@@ -373,7 +373,9 @@ mod broken {
             | Guard::Keys
             | Guard::Release
             | Guard::CreditLimit
-            | Guard::CreditLimitLock => {}
+            | Guard::CreditLimitLock
+            | Guard::CleanConnections
+            | Guard::OneServer => {}
         }
         shop.app().sabotage.remove(guard);
     }

@@ -260,7 +260,11 @@ fn render(response: Response, media: Media, id: Uuid) -> HttpResponse {
             }
         }
         let body = serde_json::to_vec(&response).unwrap_or_default();
-        return build(StatusCode::OK, media, id).body(body);
+        let mut answer = build(StatusCode::OK, media, id);
+        if let Some(seconds) = retry_after(&response) {
+            answer.insert_header((header::RETRY_AFTER, seconds));
+        }
+        return answer.body(body);
     }
     let errors: Vec<Value> = response
         .errors
@@ -284,6 +288,19 @@ fn render(response: Response, media: Media, id: Uuid) -> HttpResponse {
     build(status, media, id).body(json!({ "errors": errors }).to_string())
 }
 
+/// When to come again, where a field could not be answered for now.
+fn retry_after(response: &Response) -> Option<&'static str> {
+    let is = |error: &ServerError, code: Code| {
+        let said = error.extensions.as_ref().and_then(|e| e.get("code"));
+        said == Some(&async_graphql::Value::from(code.as_str()))
+    };
+    let codes = [Code::TooManyAttempts, Code::Unavailable];
+    codes
+        .into_iter()
+        .find(|code| response.errors.iter().any(|error| is(error, *code)))
+        .and_then(answer::retry_after)
+}
+
 /// Renders a request that was no GraphQL request.
 fn refuse(error: &Error, media: Media, id: Uuid) -> HttpResponse {
     let status =
@@ -295,6 +312,9 @@ fn refuse(error: &Error, media: Media, id: Uuid) -> HttpResponse {
     let mut answer = build(status, media, id);
     if error.code == Code::MethodNotAllowed {
         answer.insert_header((header::ALLOW, "GET, POST"));
+    }
+    if let Some(seconds) = answer::retry_after(error.code) {
+        answer.insert_header((header::RETRY_AFTER, seconds));
     }
     answer.body(body.to_string())
 }

@@ -16,7 +16,9 @@ use crate::kernel::ids::{
     CartId, CheckoutId, LocationId, OrderEventId, OrderId, OrderLineId, VariantId,
 };
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::kernel::{
+    Batch, Code, Currency, Document, Error, Failure, Json, Kind, Param, Result, Timestamp,
+};
 use crate::sabotage::Guard;
 use crate::schema::orders;
 use crate::{on, params};
@@ -255,7 +257,7 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
             .map_err(|error| match Error::from(error) {
                 // Drawn before, or placed before: run again and see.
                 error if error.code == Code::AlreadyExists => Error {
-                    retry: true,
+                    failure: Some(Failure::Race),
                     ..error
                 },
                 error => error,

@@ -113,7 +113,7 @@ pub fn wipe(address: &Address) -> Result<()> {
         }
         Address::Postgres(_) => {
             let mut conn: Conn = address.open()?;
-            conn.batch("SET statement_timeout = 0")?;
+            migrations::without_time_limit(&mut conn)?;
             migrations::down(&mut conn)
         }
     }

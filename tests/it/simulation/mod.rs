@@ -1,6 +1,6 @@
 //! The order and payment core under a seeded schedule: lost calls and answers, crashes between any two of them, webhooks that
 //! come late, twice and in any order, clock jumps, double submits, staff who refund, ship or reserve anew while others cancel,
-//! payment links, a coupon that more want than may.
+//! payment links, a coupon that more want than may, transactions that panic.
 //!
 //! Nothing happens but what the schedule says: one task runs at a time, until it is over or waits for the provider, and the
 //! seed decides what comes next. A crash drops every task and opens the application anew on what is in the database; the

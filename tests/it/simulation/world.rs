@@ -242,7 +242,7 @@ impl World<'_> {
     }
 
     async fn step(&mut self) {
-        match self.dice.roll(22) {
+        match self.dice.roll(23) {
             0..=3 => self.shop().await,
             4..=5 => self.place_again().await,
             6..=9 if !self.parked.is_empty() => {
@@ -264,6 +264,12 @@ impl World<'_> {
                 self.log(format!("{minutes} minutes pass"));
                 self.clock.advance(Duration::from_mins(minutes));
             }
+            #[cfg(feature = "sabotage")]
+            19 => {
+                self.log("the next transaction panics");
+                self.faults += 1;
+                self.app.sabotage.panic_next(1);
+            }
             _ => self.work().await,
         }
     }
@@ -280,7 +286,10 @@ impl World<'_> {
             "shippingAddress": { "name": "Ada", "line1": "1 High Street", "city": "Berlin", "postcode": "10115", "country": "DE" },
         });
         let token = ["approve", "approve", "later", "decline", "action"][self.dice.roll(5)];
-        let made = ask::<CreateCart>(self.cx(), cart).await.unwrap();
+        let made = match ask::<CreateCart>(self.cx(), cart).await {
+            Ok(made) => made,
+            Err(code) => return self.log(format!("no cart: {code}")),
+        };
         assert_eq!(made.cart.status, CartStatus::Open);
         let cart = made.cart.id;
         self.carts.push(cart);
@@ -470,7 +479,9 @@ impl World<'_> {
         let notice = self.sim.notices()[which].clone();
         let system = self.app.system();
         let received = system.write(move |tx| flows::receive(tx, "sim", &notice));
-        received.await.unwrap();
+        if let Err(error) = received.await {
+            self.log(format!("   is not taken: {}", error.code.as_str()));
+        }
     }
 
     /// A shopper at their bank's page, or somebody at the provider's.
@@ -513,6 +524,8 @@ impl World<'_> {
     /// The provider answers again, everything it has said arrives, time passes; then everything must add up.
     async fn settle(&mut self) -> Result<(), String> {
         self.log("--- settling");
+        #[cfg(feature = "sabotage")]
+        self.app.sabotage.panic_next(0);
         let mut told = 0;
         for _ in 0..40 {
             while !self.parked.is_empty() {

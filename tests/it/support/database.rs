@@ -153,8 +153,17 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Place::Server { admin, name } = &self.place {
-            // A test that has failed already is not to be buried under a failure to tidy up.
-            let _ = patient(admin).batch(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            // A test that has failed already is not to be buried under a failure to tidy up; the server may be recovering.
+            for _ in 0..50 {
+                let gone = Address::parse(admin).open().and_then(|mut conn| {
+                    conn.batch("SET statement_timeout = 0; SET lock_timeout = 0")?;
+                    Ok(conn.batch(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?)
+                });
+                if gone.is_ok() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
         }
     }
 }
@@ -285,10 +294,17 @@ fn fingerprint(folder: &str) -> u32 {
     hash.finalize()
 }
 
+/// A connection that waits as long as it takes, and for a server that is just recovering.
 fn patient(admin: &str) -> Conn {
-    let mut conn = Address::parse(admin)
-        .open()
-        .expect("the PostgreSQL of MERCER_TEST_POSTGRES_URL");
+    let mut opened = Address::parse(admin).open();
+    for _ in 0..100 {
+        if opened.is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        opened = Address::parse(admin).open();
+    }
+    let mut conn = opened.expect("a PostgreSQL at MERCER_TEST_POSTGRES_URL");
     conn.batch("SET statement_timeout = 0; SET lock_timeout = 0")
         .unwrap();
     conn

@@ -168,6 +168,11 @@ impl Shop {
         self.database.connect()
     }
 
+    /// The same on a server that may be recovering.
+    pub fn try_connect(&self) -> mercer::kernel::Result<mercer::db::Conn> {
+        mercer::db::Address::parse(&self.database.url).open()
+    }
+
     /// A connection for more than rows: tables and triggers may be changed.
     pub fn alter(&self) -> mercer::db::Conn {
         self.database.spoil();
