@@ -14,7 +14,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The advisory lock of whoever migrates a PostgreSQL database.
-const LOCK: i64 = 0x006d_6572_6365_72;
+const LOCK: i64 = 0x6d65_7263_6572;
 
 /// The migrations that have not been applied yet, by name.
 pub fn pending(conn: &mut Conn) -> Result<Vec<String>> {
@@ -43,8 +43,8 @@ pub fn check(conn: &mut Conn) -> Result<()> {
 
 pub(super) fn refuse_newer(conn: &mut Conn) -> Result<()> {
     let applied: Vec<String> = match conn {
-        Conn::Lite(c) => c.applied_migrations().map(versions),
-        Conn::Pg(c) => c.applied_migrations().map(versions),
+        Conn::Lite(c) => c.applied_migrations().map(|list| versions(&list)),
+        Conn::Pg(c) => c.applied_migrations().map(|list| versions(&list)),
     }
     .map_err(Error::internal)?;
     let known = match conn {
@@ -64,7 +64,7 @@ pub(super) fn refuse_newer(conn: &mut Conn) -> Result<()> {
     }
 }
 
-fn versions(list: Vec<MigrationVersion<'static>>) -> Vec<String> {
+fn versions(list: &[MigrationVersion<'static>]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 

@@ -20,6 +20,7 @@ mod support;
 mod architecture;
 mod contract;
 mod crash;
+mod outage;
 mod races;
 mod replay;
 mod simulation;

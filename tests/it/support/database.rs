@@ -75,9 +75,34 @@ impl Database {
     /// A database with every migration applied, on a server that this test may crash; `None` where there is no such server.
     pub fn to_crash() -> Option<Self> {
         let server = std::env::var("MERCER_TEST_CRASH_POSTGRES_URL").ok()?;
-        let database = Self::on_server(server, "TEMPLATE template0");
+        Some(Self::on(&server))
+    }
+
+    /// A database with every migration applied, on this server.
+    pub fn on(server: &str) -> Self {
+        let database = Self::on_server(server.to_owned(), "TEMPLATE template0");
         migrations::up(&mut database.connect()).unwrap();
-        Some(database)
+        database
+    }
+
+    /// One of the same name, with every migration applied, on the server that all tests share.
+    pub fn twin_of(other: &Self) -> Self {
+        let Place::Server { name, .. } = &other.place else {
+            panic!("only a database made for one test has a twin");
+        };
+        let admin = postgres_url().unwrap();
+        patient(&admin)
+            .batch(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+            .unwrap();
+        let twin = Self {
+            url: at(&admin, name),
+            place: Place::Server {
+                admin,
+                name: name.clone(),
+            },
+        };
+        migrations::up(&mut twin.connect()).unwrap();
+        twin
     }
 
     /// A connection of its own.

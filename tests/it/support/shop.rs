@@ -48,8 +48,14 @@ impl Shop {
 
     /// Opens a shop on a database.
     pub fn on(database: Database) -> Self {
+        let url = database.url.clone();
+        Self::on_through(database, &url)
+    }
+
+    /// The same, with a server that reaches the database at another address.
+    pub fn on_through(database: Database, url: &str) -> Self {
         let clock = Clock::default();
-        let server = Server::start(config(&database.url, &[]), clock.clone());
+        let server = Server::start(config(url, &[]), clock.clone());
         let input =
             json!({ "handle": "main", "name": "Main", "currency": "EUR", "countries": ["DE"] });
         let input: CreateChannel = serde_json::from_value(input).unwrap();
