@@ -369,10 +369,8 @@ fn the_second_host_is_found() {
     let (far_at, near_at) = (server_of(&far.url), server_of(&near.url));
     let name = near.url.rsplit('/').next().unwrap();
     far.set("down");
-    let url = format!(
-        "postgres://mercer@{},{}/{name}?target_session_attrs=read-write",
-        far_at, near_at
-    );
+    let url =
+        format!("postgres://mercer@{far_at},{near_at}/{name}?target_session_attrs=read-write");
     let begun = Instant::now();
     let mut conn = Address::parse(&url).open().unwrap();
     println!("the second host was found after {:?}", begun.elapsed());
