@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::kernel::net::Networks;
 use crate::kernel::{Checks, Code, Error, Result, Secret};
 
 macro_rules! config {
@@ -49,6 +50,9 @@ config! {
     database_url: String = "DATABASE_URL", "mercer.db";
     /// Where the server listens.
     bind: SocketAddr = "MERCER_BIND", "127.0.0.1:8080";
+    /// The proxies in front, as addresses and networks separated by commas (`10.0.0.0/8, fd00::/8`): of a request from one of
+    /// them `X-Forwarded-For` says whose it is. Without them every client of a proxy counts as the same one.
+    trusted_proxies: Networks = "MERCER_TRUSTED_PROXIES", "";
     /// `development` or `production`. In production the pages under /docs and introspection are off unless switched on.
     environment: Environment = "MERCER_ENVIRONMENT", "production";
     /// Whether /docs shows GraphiQL and Swagger UI: `true`, `false` or `auto` (only in development).

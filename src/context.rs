@@ -7,6 +7,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -274,6 +275,8 @@ pub struct Cx {
     pub actor: Arc<Actor>,
     /// In every log line and answer of this request.
     pub request_id: Uuid,
+    /// The client's address, of IPv6 its /64; nothing for Mercer's own work.
+    pub address: Option<IpAddr>,
     /// The idempotency key that came with the request.
     pub idempotency_key: Option<Arc<str>>,
     /// The claim that the operation's last transaction settles; set by `dispatch`.
@@ -287,6 +290,7 @@ impl Cx {
             app,
             actor: Arc::new(actor),
             request_id,
+            address: None,
             idempotency_key: None,
             claim: None,
         }

@@ -1,5 +1,6 @@
 //! What every request has, whichever door it comes to: an id, an actor, an idempotency key, a body of bounded size.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::context::{App, Cx};
 use crate::domain::identity;
-use crate::kernel::{Code, Error, Result};
+use crate::kernel::{Code, Error, Result, net};
 
 /// The most a JSON body may have.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -45,9 +46,25 @@ pub async fn context(app: &App, request: &HttpRequest, id: Uuid) -> Result<Cx> {
         app: app.clone(),
         actor,
         request_id: id,
+        address: client(app, request),
         idempotency_key: key,
         claim: None,
     })
+}
+
+/// Whose request this is.
+fn client(app: &App, request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let forwarded: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .map(|line| line.to_str().unwrap_or_default())
+        .collect();
+    let client = app
+        .config
+        .trusted_proxies
+        .client(peer, forwarded.into_iter());
+    Some(net::subscriber(client))
 }
 
 fn bearer(value: &str) -> Option<&str> {

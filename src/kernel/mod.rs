@@ -13,6 +13,7 @@ pub mod id;
 pub mod ids;
 pub mod json;
 pub mod money;
+pub mod net;
 pub mod page;
 pub mod param;
 pub mod patch;

@@ -40,11 +40,12 @@ input! {
 impl Flow for ApplyCoupon {
     async fn run(self, cx: &Cx) -> Result<Answer<Cart>> {
         let guesses = cx.app.part::<Guesses>()?;
-        guesses.check(cx, &GUESSES)?;
+        let cart = Some(self.cart_id);
+        guesses.check(cx, &GUESSES, cart).await?;
         let applied = cx.settle(move |tx| self.apply(tx)).await;
         if let Err(error) = &applied {
             let wrong = error.fields.iter().filter(|f| f.code == UNKNOWN);
-            guesses.wrong(cx, &GUESSES, wrong.count())?;
+            guesses.wrong(cx, &GUESSES, cart, wrong.count())?;
         }
         applied
     }

@@ -26,10 +26,10 @@ use crate::kernel::Page;
 use crate::kernel::ids::CouponId;
 use crate::operation::guesses::Limit;
 
-/// How many codes a key may guess. The shoppers of a shop front share its key, and mistype.
+/// How many codes of a cart may be wrong.
 pub const GUESSES: Limit = Limit {
     kind: "coupon",
-    most: 50,
+    most: 10,
     exempt: Scope::CouponsRead,
 };
 

@@ -33,7 +33,7 @@ use crate::kernel::ids::CreditAccountId;
 use crate::kernel::{Currency, Page};
 use crate::operation::guesses::Limit;
 
-/// How many codes a key may guess.
+/// How many codes of a cart may be wrong, or of an address that asks for a balance.
 pub const GUESSES: Limit = Limit {
     kind: "gift_card",
     most: 10,
@@ -78,7 +78,7 @@ crate::operations! {
     }
     flows CreditFlows {
         /// Says what is on the gift card with this code, and whether it can be spent. A code that is none is not found; after
-        /// ten of them a key waits for a quarter of an hour.
+        /// ten of them a client's address waits for a quarter of an hour.
         gift_card_balance: GiftCardBalance => GiftCardFunds,
             POST "/gift-cards/balance", Access::storefront_or(Scope::CreditsRead);
     }

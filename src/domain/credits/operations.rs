@@ -270,7 +270,7 @@ fn adjust(tx: &mut Tx<'_>, account: &AccountRow, amount: i64, reason: &str) -> R
 impl Flow for GiftCardBalance {
     async fn run(self, cx: &Cx) -> Result<Answer<GiftCardFunds>> {
         let guesses = cx.app.part::<Guesses>()?;
-        guesses.check(cx, &GUESSES)?;
+        guesses.check(cx, &GUESSES, None).await?;
         let hash = cx.app.part::<CodeKey>()?.hash(&self.code);
         let found = cx
             .read(move |tx| {
@@ -284,7 +284,7 @@ impl Flow for GiftCardBalance {
             })
             .await?;
         let Some(funds) = found else {
-            guesses.wrong(cx, &GUESSES, 1)?;
+            guesses.wrong(cx, &GUESSES, None, 1)?;
             return Err(Error::not_found("gift card"));
         };
         Ok(Answer::fresh(funds))

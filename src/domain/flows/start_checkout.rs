@@ -45,8 +45,9 @@ input! {
 impl Flow for StartCheckout {
     async fn run(self, cx: &Cx) -> Result<Answer<Checkout>> {
         let guesses = cx.app.part::<Guesses>()?;
+        let cart = Some(self.cart_id);
         if self.gift_cards.is_some() {
-            guesses.check(cx, &GUESSES)?;
+            guesses.check(cx, &GUESSES, cart).await?;
         }
         let keeper = self.keeper(cx).await?;
         let opened = cx
@@ -54,7 +55,7 @@ impl Flow for StartCheckout {
             .await;
         if let Err(error) = &opened {
             let wrong = error.fields.iter().filter(|f| f.code == credits::UNKNOWN);
-            guesses.wrong(cx, &GUESSES, wrong.count())?;
+            guesses.wrong(cx, &GUESSES, cart, wrong.count())?;
         }
         let (payment, request) = match opened? {
             ControlFlow::Break(answer) => return Ok(answer),

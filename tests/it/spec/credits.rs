@@ -204,21 +204,45 @@ both! {
         assert_eq!(said.len(), 1, "{said:?}");
         balance_of(&front, &card.code).ok();
         let store = with_mugs(shop);
-        let key = front.clone();
-        balance_of(&key, wrong).refused(404, "NOT_FOUND");
+        balance_of(&front, wrong).refused(404, "NOT_FOUND");
         let slow = balance_of(&front, &card.code).refused(429, "TOO_MANY_ATTEMPTS");
         assert_eq!(slow.header("retry-after"), "900");
-        // Another key is not held up, and codes at the checkout are guesses too.
+        // Who has a cart is not held up, and codes at the checkout are guesses too.
         let cart = store.cart(&[("MUG", 1)]);
         let all = [wrong; 5];
         for _ in 0..2 {
             start(&cart, &all, None).refused(422, "VALIDATION_FAILED").about("/giftCards/4", "unknown_code");
         }
         start(&cart, &[&card.code], None).refused(429, "TOO_MANY_ATTEMPTS");
+        let other = store.cart(&[("MUG", 1)]);
+        start(&other, &[&card.code], Some(&test_payment("approve"))).created();
         balance_of(&shop.staff(), wrong).refused(404, "NOT_FOUND");
         shop.wait(Duration::from_mins(16));
         balance_of(&front, &card.code).ok();
         shop.check();
+    }
+
+    fn an_address_that_guesses_is_told_from_others_behind_a_trusted_proxy(shop) {
+        let card = card(shop, 700);
+        let behind = shop.peer(&[("trusted_proxies", "127.0.0.0/8, 10.0.0.0/8")]);
+        let from = |address: &str| behind.client(&shop.storefront()).with("x-forwarded-for", address);
+        for n in 0..10 {
+            // What the client itself says stands to the left, and the addresses of a /64 are one client's.
+            let from = from(&format!("198.51.100.{n}, 2001:db8:7:7::{n}, 10.0.0.1"));
+            balance_of(&from, "wrong").refused(404, "NOT_FOUND");
+        }
+        balance_of(&from("2001:db8:7:7:8::1"), &card.code).refused(429, "TOO_MANY_ATTEMPTS");
+        balance_of(&from("2001:db8:7:8::1"), &card.code).ok();
+        balance_of(&from("198.51.100.1"), &card.code).ok();
+        // Without a trusted proxy the header is anybody's.
+        for n in 0..10 {
+            let front = shop.storefront().with("x-forwarded-for", format!("198.51.100.{n}"));
+            balance_of(&front, "wrong").refused(404, "NOT_FOUND");
+        }
+        let front = shop.storefront().with("x-forwarded-for", "198.51.100.77");
+        balance_of(&front, &card.code).refused(429, "TOO_MANY_ATTEMPTS");
+        let asked = "mutation ($code: String!) { giftCardBalance(input: { code: $code }) { last4 } }";
+        front.graphql(asked, json!({ "code": card.code })).denied("TOO_MANY_ATTEMPTS");
     }
 
     fn a_card_pays_a_whole_order(shop) {
