@@ -17,7 +17,8 @@ use crate::jobs::{Jobs, Worker, relay};
 use crate::kernel::page::CursorKey;
 use crate::kernel::{Clock, Error, Result};
 use crate::operation::guesses::Guesses;
-use crate::operation::{Door, List, Registry, idempotency};
+use crate::operation::idempotency::{self, AnswerKey};
+use crate::operation::{Door, List, Registry};
 use crate::params;
 use crate::ports::address::AddressValidation;
 use crate::ports::payment::{PaymentProvider, PaymentProviders};
@@ -90,6 +91,7 @@ pub fn open_on(
     parts.add(PaymentProviders::new(providers));
     parts.add(codes);
     parts.add(Guesses::default());
+    parts.add(AnswerKey::new(secret(conn, "answers")?));
     parts.add(AddressValidation(Arc::new(BuiltInAddresses)));
     parts.keep::<channels::Channels>();
     parts.keep::<inventory::Locations>();

@@ -84,13 +84,11 @@ fn operation<H>(entry: &Entry<H>) -> Value {
                 "description": "The ETag the object must still have; otherwise 412.",
             }));
         }
-        if !meta.is(Trait::Secret) {
-            parameters.push(json!({
-                "name": "Idempotency-Key", "in": "header", "required": meta.is(Trait::Keyed),
-                "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-                "description": "The same key with the same request has one effect and repeats its answer for 7 days.",
-            }));
-        }
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": meta.is(Trait::Keyed),
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+            "description": "The same key with the same request has one effect and repeats its answer for 7 days.",
+        }));
         if input["properties"]
             .as_object()
             .is_some_and(|p| !p.is_empty())

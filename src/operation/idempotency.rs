@@ -3,18 +3,27 @@
 //! A key belongs to a caller and an operation. The same key with the same request repeats the stored answer; with another
 //! request it is refused. Two at once: the second waits for the first's commit (on SQLite for the writer, on PostgreSQL at
 //! the unique key), is run again, finds the answer and repeats it. A refusal stores nothing, so it may be tried again.
+//!
+//! An answer with a secret ([`Trait::Secret`]) is stored encrypted, and of its idempotency key only a hash is kept. The
+//! encryption key follows from both the shop's secret and the idempotency key, so the database alone does not open it: who
+//! repeats the request does.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use diesel::sql_types::{Binary, Text};
+use hmac::{Hmac, KeyInit, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Meta, Mode, Trait};
+use crate::auth::Caller;
 use crate::context::{Cx, Tx};
 use crate::kernel::{Code, Error, Result, hex};
 use crate::params;
@@ -26,14 +35,16 @@ pub const KEPT: Duration = Duration::from_hours(7 * 24);
 pub struct Claim {
     principal: String,
     operation: &'static str,
+    /// As it is stored: the caller's, or a hash of it where the answer is sealed.
     key: Arc<str>,
     fingerprint: Vec<u8>,
+    seal: Option<Seal>,
 }
 
 impl Claim {
     /// The claim of a request that came with a key; an error where one is needed and missing.
     pub fn new(cx: &Cx, meta: &Meta, wire: &[u8]) -> Result<Option<Arc<Self>>> {
-        if meta.mode == Mode::Query || meta.is(Trait::Secret) {
+        if meta.mode == Mode::Query {
             return Ok(None);
         }
         let Some(key) = cx.idempotency_key.clone() else {
@@ -53,19 +64,43 @@ impl Claim {
         if let Some(token) = cx.actor.cart_token {
             // Shoppers share their shop front's key; what sets them apart is their cart.
             principal.push_str(&hex(&token[..8]));
+        } else if let (true, Some(address)) = (meta.is(Trait::Secret), cx.address) {
+            // Without a cart it is their address: who comes upon another's key does not get their cart.
+            if matches!(cx.actor.caller, Caller::Storefront { .. }) {
+                let shop = cx.app.part::<AnswerKey>()?;
+                principal.push_str(&hex(&shop.derive("address", &[&address.to_string()])[..8]));
+            }
         }
         let fingerprint = Sha256::digest(wire).to_vec();
-        Ok(Some(Arc::new(Self {
+        let mut claim = Self {
             principal,
             operation: meta.name,
             key,
             fingerprint,
-        })))
+            seal: None,
+        };
+        if meta.is(Trait::Secret) {
+            claim.seal(cx.app.part::<AnswerKey>()?);
+        }
+        Ok(Some(Arc::new(claim)))
+    }
+
+    /// Has the answer sealed, and of the caller's key no more kept than a hash.
+    fn seal(&mut self, shop: &AnswerKey) {
+        let parts = [self.principal.as_str(), self.operation, &*self.key];
+        self.seal = Some(Seal(shop.derive("seal", &parts)));
+        self.key = hex(&shop.derive("name", &parts)).into();
     }
 
     /// Who asks, for what, with which key; the same for no other request.
     pub fn name(&self) -> String {
         format!("{}:{}:{}", self.principal, self.operation, self.key)
+    }
+
+    /// A key of the same meaning for a provider, the same for this request alone.
+    pub fn for_provider(&self) -> String {
+        let name = Sha256::new().chain_update(self.name());
+        hex(&name.chain_update(&self.fingerprint).finalize())
     }
 
     /// The hash of the request.
@@ -84,13 +119,20 @@ impl Claim {
         if fingerprint != self.fingerprint {
             return Err(Error::key_reused());
         }
-        serde_json::from_str(&answer)
+        let answer = match &self.seal {
+            Some(seal) => seal.open(&answer)?,
+            None => answer.into_bytes(),
+        };
+        serde_json::from_slice(&answer)
             .map(Some)
             .map_err(Error::internal)
     }
 
     fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
-        let answer = serde_json::to_string(answer).map_err(Error::internal)?;
+        let mut answer = serde_json::to_string(answer).map_err(Error::internal)?;
+        if let Some(seal) = &self.seal {
+            answer = seal.close(answer)?;
+        }
         let now = tx.now;
         tx.later(
             "INSERT INTO idempotency_keys (principal, operation, key, fingerprint, answer, created_at)
@@ -104,6 +146,61 @@ impl Claim {
                 now
             ],
         )
+    }
+}
+
+/// The shop's secret, from which follow the keys that answers are sealed with.
+pub struct AnswerKey(Vec<u8>);
+
+impl AnswerKey {
+    /// The key of the shop that has this secret.
+    pub fn new(secret: Vec<u8>) -> Self {
+        Self(secret)
+    }
+
+    /// The key of this use for a claim of these parts.
+    fn derive(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
+        // An HMAC takes a key of any length.
+        Hmac::<Sha256>::new_from_slice(&self.0).map_or([0; 32], |mut mac| {
+            mac.update(purpose.as_bytes());
+            for part in parts {
+                mac.update(&[0]);
+                mac.update(part.as_bytes());
+            }
+            mac.finalize().into_bytes().into()
+        })
+    }
+}
+
+/// Encrypts an answer: a nonce, the ciphertext and its tag, in base64.
+struct Seal([u8; 32]);
+
+impl Seal {
+    fn key(&self) -> Result<LessSafeKey> {
+        UnboundKey::new(&CHACHA20_POLY1305, &self.0)
+            .map(LessSafeKey::new)
+            .map_err(|e| Error::internal(e.to_string()))
+    }
+
+    fn close(&self, answer: String) -> Result<String> {
+        let mut nonce = [0_u8; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|e| Error::internal(e.to_string()))?;
+        let mut sealed = answer.into_bytes();
+        let used = Nonce::assume_unique_for_key(nonce);
+        self.key()?
+            .seal_in_place_append_tag(used, Aad::empty(), &mut sealed)
+            .map_err(|e| Error::internal(e.to_string()))?;
+        Ok(BASE64.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    fn open(&self, answer: &str) -> Result<Vec<u8>> {
+        let broken = || Error::internal("a stored answer cannot be opened");
+        let mut bytes = BASE64.decode(answer).map_err(|_| broken())?;
+        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(broken)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
+        let open = self.key()?;
+        let opened = open.open_in_place(nonce, Aad::empty(), sealed);
+        opened.map(|answer| answer.to_vec()).map_err(|_| broken())
     }
 }
 
@@ -150,6 +247,17 @@ impl Cx {
             Ok(ControlFlow::Continue(next)) => Ok(ControlFlow::Continue(next)),
             Err(error) => self.settled().await?.map(ControlFlow::Break).ok_or(error),
         }
+    }
+
+    /// The answer of an operation without an effect of ours, stored to be repeated where the caller sent a key.
+    pub async fn keep<T>(&self, answer: T) -> Result<Answer<T>>
+    where
+        T: Clone + Serialize + DeserializeOwned + Send + 'static,
+    {
+        if self.claim.is_none() {
+            return Ok(Answer::fresh(answer));
+        }
+        self.settle(move |_| Ok(answer.clone())).await
     }
 
     /// The answer this request got before, if it did.

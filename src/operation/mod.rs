@@ -65,7 +65,7 @@ pub enum Trait {
     Cached,
     /// It moves money or stock and needs an `Idempotency-Key`.
     Keyed,
-    /// Its answer has a secret that is kept nowhere, so there is nothing to repeat: an `Idempotency-Key` has no effect.
+    /// Its answer has a secret, so what is stored to be repeated is sealed.
     Secret,
 }
 

@@ -52,8 +52,8 @@ pub trait Wallet: Send + Sync {
         email: &'a str,
     ) -> Asked<'a, String>;
 
-    /// Begins to keep a method of a customer that may be charged while the shopper is away.
-    fn set_up<'a>(&'a self, customer: &'a str) -> Asked<'a, Setup>;
+    /// Begins to keep a method of a customer that may be charged while the shopper is away; with the same key, once.
+    fn set_up<'a>(&'a self, customer: &'a str, key: &'a str) -> Asked<'a, Setup>;
 
     /// All that it keeps for a customer, the newest first.
     fn list<'a>(&'a self, customer: &'a str) -> Asked<'a, Vec<KeptMethod>>;

@@ -166,7 +166,7 @@ impl Wallet for TestPayments {
         Box::pin(ready(Ok(format!("test_{customer}"))))
     }
 
-    fn set_up<'a>(&'a self, _: &'a str) -> Asked<'a, Setup> {
+    fn set_up<'a>(&'a self, _: &'a str, _: &'a str) -> Asked<'a, Setup> {
         Box::pin(ready(Ok(Setup::default())))
     }
 

@@ -145,7 +145,8 @@ output! {
     }
     /// A cart that was just created.
     NewCart {
-        /// Proves that the cart is the shopper's; to be sent as `X-Cart-Token`. It is never shown again.
+        /// Proves that the cart is the shopper's; to be sent as `X-Cart-Token`. Only the same
+        /// request with the same `Idempotency-Key` shows it again.
         token: String,
         /// The cart.
         cart: Cart,

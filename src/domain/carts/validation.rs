@@ -42,6 +42,9 @@ impl Output for ValidatedAddress {}
 
 impl Flow for ValidateAddress {
     async fn run(self, cx: &Cx) -> Result<Answer<ValidatedAddress>> {
+        if let Some(answer) = cx.settled().await? {
+            return Ok(answer);
+        }
         let mut checks = Checks::new();
         let given = &self.address;
         let optional = [
@@ -77,7 +80,7 @@ impl Flow for ValidateAddress {
             message: remark.message,
         });
         let usual = report.address;
-        Ok(Answer::fresh(ValidatedAddress {
+        cx.keep(ValidatedAddress {
             verdict,
             messages: messages.collect(),
             address: Address {
@@ -91,7 +94,8 @@ impl Flow for ValidateAddress {
                 country: usual.country,
                 phone: self.address.phone,
             },
-        }))
+        })
+        .await
     }
 }
 

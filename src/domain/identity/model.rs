@@ -63,7 +63,8 @@ output! {
     }
     /// A key that was just created.
     NewApiKey {
-        /// The key, to be sent as `Authorization: Bearer …`. It is never shown again.
+        /// The key, to be sent as `Authorization: Bearer …`. Only the same request with
+        /// the same `Idempotency-Key` shows it again.
         key: String,
         /// What is known of it from now on.
         api_key: ApiKey,

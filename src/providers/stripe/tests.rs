@@ -905,7 +905,7 @@ fn saved_instruments() {
         run(stripe.create_customer(customer, 1, "a@example.com")),
         Ok("cus_1".into())
     );
-    let setup = run(stripe.set_up("cus_1")).unwrap();
+    let setup = run(stripe.set_up("cus_1", "k1")).unwrap();
     assert_eq!(setup.client_secret.as_deref(), Some("seti_1_secret"));
     let saved = run(stripe.list("cus_1")).unwrap();
     assert_eq!(

@@ -78,14 +78,15 @@ impl Wallet for Stripe {
         })
     }
 
-    fn set_up<'a>(&'a self, customer: &'a str) -> Asked<'a, Setup> {
+    fn set_up<'a>(&'a self, customer: &'a str, key: &'a str) -> Asked<'a, Setup> {
         Box::pin(async move {
             let fields = [
                 ("customer", customer.to_owned()),
                 ("usage", "off_session".into()),
                 ("automatic_payment_methods[enabled]", "true".into()),
             ];
-            let key = format!("{}:set-up", fresh());
+            // The customer may be made anew meanwhile; Stripe refuses a key with other fields.
+            let key = format!("{key}:{customer}:set-up");
             let made: Got<SetupIntent> = self.api.post("/v1/setup_intents", &key, &fields).await?;
             let client_secret = made.object.client_secret;
             Ok(Setup { client_secret })

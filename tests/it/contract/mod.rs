@@ -5,6 +5,7 @@ mod documents;
 mod doors;
 mod headers;
 mod health;
+mod idempotency;
 mod keys;
 mod migrations;
 mod permissions;

@@ -184,8 +184,25 @@ impl Contract {
         }
     }
 
-    /// Calls the operation in REST.
+    /// The operation with this `operationId`.
+    pub fn operation(&self, id: &str) -> &Meta {
+        let found = self
+            .operations
+            .iter()
+            .find(|meta| meta.operation_id() == id);
+        found.unwrap_or_else(|| panic!("no operation {id}"))
+    }
+
+    /// Calls the operation in REST, with a fresh idempotency key where it is a mutation.
     pub fn rest(client: &Client, meta: &Meta, input: &Input) -> Answer {
+        match meta.mode {
+            Mode::Query => Self::rest_as(client, meta, input),
+            _ => Self::rest_as(&client.once(), meta, input),
+        }
+    }
+
+    /// Calls the operation in REST with the client's own headers.
+    pub fn rest_as(client: &Client, meta: &Meta, input: &Input) -> Answer {
         let mut input = input.clone();
         let mut path = meta.path.to_owned();
         for name in meta.path_fields() {
@@ -201,20 +218,35 @@ impl Contract {
                 .collect();
             return client.get(&format!("{path}?{}", pairs.join("&")));
         }
-        let mut client = client.once();
+        let mut client = client.clone();
         if let Some(version) = input.remove("expectedVersion") {
             client = client.if_match(&format!("\"{version}\""));
         }
         client.json(meta.verb.as_str(), &path, &Value::Object(input))
     }
 
-    /// Calls the operation in GraphQL, asking for `selection` (`{ id }`, or nothing where the answer is a scalar).
+    /// Calls the operation in GraphQL, asking for `selection` (`{ id }`, or nothing where the answer is a scalar); with a
+    /// fresh idempotency key where it is a mutation.
     pub fn graphql(&self, client: &Client, meta: &Meta, input: &Input, selection: &str) -> Answer {
+        match meta.mode {
+            Mode::Query => self.graphql_as(client, meta, input, selection),
+            _ => self.graphql_as(&client.once(), meta, input, selection),
+        }
+    }
+
+    /// The same with the client's own headers.
+    pub fn graphql_as(
+        &self,
+        client: &Client,
+        meta: &Meta,
+        input: &Input,
+        selection: &str,
+    ) -> Answer {
         let name = meta.graphql_field();
         if meta.mode != Mode::Query {
             let ty = &self.field(meta).args["input"].text;
             let query = format!("mutation($input: {ty}) {{ {name}(input: $input) {selection} }}");
-            return client.once().graphql(&query, json!({ "input": input }));
+            return client.graphql(&query, json!({ "input": input }));
         }
         let args: Vec<(&String, &Ty)> = self
             .field(meta)
