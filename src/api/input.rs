@@ -13,6 +13,9 @@ use crate::kernel::{Code, Error, Result};
 /// How deeply arrays and objects may be nested.
 const MAX_DEPTH: usize = 32;
 
+/// The most characters of a value in a path or a query string. Longest is a cursor.
+pub const MAX_PARAMETER: usize = 4000;
+
 /// The fields that stand in the path, with their values.
 pub type PathFields = Vec<(&'static str, String)>;
 
@@ -46,7 +49,10 @@ pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result
     pairs.push_str(query);
     let mut invalid_utf8 = false;
     for (key, value) in form_pairs(&pairs) {
-        invalid_utf8 |= key.is_none() || value.is_none();
+        match (key, value) {
+            (Some(key), Some(value)) => check_parameter(&key, &value)?,
+            _ => invalid_utf8 = true,
+        }
     }
     if invalid_utf8 {
         return Err(Error::new(
@@ -58,6 +64,21 @@ pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result
         serde_html_form::Deserializer::from_bytes(pairs.trim_end_matches('&').as_bytes());
     serde_path_to_error::deserialize(deserializer)
         .map_err(|error| invalid_input(&error.path().clone(), &error.into_inner().to_string()))
+}
+
+/// An empty value is a mistake of the caller's, who would not see that the parameter did nothing.
+fn check_parameter(name: &str, value: &str) -> Result<()> {
+    let pointer = format!("/{name}");
+    if value.is_empty() {
+        let message = "Has no value; give it one, or leave the parameter out.";
+        return Err(Error::field(Code::InvalidInput, pointer, "empty", message));
+    }
+    let length = value.chars().count();
+    if length > MAX_PARAMETER {
+        let message = format!("Has {length} characters; at most {MAX_PARAMETER} are allowed.");
+        return Err(Error::invalid(pointer, "too_long", message));
+    }
+    Ok(())
 }
 
 /// The percent-decoded pairs of a query string; `None` for what is not UTF-8.

@@ -3,6 +3,7 @@
 //! A door parses, calls `dispatch`, and renders. It knows no rule of the shop.
 
 mod answer;
+mod bounds;
 mod cache;
 mod docs;
 pub mod graphql;

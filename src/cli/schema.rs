@@ -19,7 +19,7 @@ impl Schema {
         let document = openapi::document(&app::registry::<List>());
         let mut json = serde_json::to_string_pretty(&document).map_err(Error::internal)?;
         json.push('\n');
-        write(&self.out.join("schema.graphql"), &graphql::schema().sdl())?;
+        write(&self.out.join("schema.graphql"), &graphql::sdl())?;
         write(&self.out.join("openapi/openapi.json"), &json)
     }
 }

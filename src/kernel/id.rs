@@ -87,7 +87,8 @@ macro_rules! id {
         impl utoipa::__dev::ComposeSchema for $name {
             fn compose(_: Vec<utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>>) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::kernel::shape::text(
-                    Some(concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$")),
+                    concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$"),
+                    $prefix.len() + 27,
                     concat!($prefix, "_01jq3h5s5vfkg8r4t0x2m6c9ze"),
                 )
             }

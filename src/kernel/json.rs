@@ -14,7 +14,7 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 
 use super::Rendered;
 use super::column::Doc;
@@ -130,7 +130,11 @@ schema_of_its_content!(Json, Rendered);
 #[serde(transparent)]
 pub struct Document(pub serde_json::Map<String, serde_json::Value>);
 
-#[async_graphql::Scalar(name = "JSON")]
+/// A free JSON object.
+#[async_graphql::Scalar(
+    name = "JSON",
+    specified_by_url = "https://datatracker.ietf.org/doc/html/rfc8259"
+)]
 impl async_graphql::ScalarType for Document {
     fn parse(value: Value) -> async_graphql::InputValueResult<Self> {
         match value.into_json()? {
@@ -150,6 +154,7 @@ impl utoipa::__dev::ComposeSchema for Document {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         ObjectBuilder::new()
             .description(Some("A free JSON object."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .into()
     }
 }

@@ -3,20 +3,25 @@
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-/// The OpenAPI schema of a text with a form.
-pub fn text(pattern: Option<&str>, example: &str) -> RefOr<Schema> {
+/// The OpenAPI schema of a text with a form, of at most so many characters.
+pub fn text(pattern: &str, max_length: usize, example: &str) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(pattern)
+        .pattern(Some(pattern))
+        .max_length(Some(max_length))
         .examples([example])
         .into()
 }
+
+/// The most characters of an instant: nanoseconds and an offset.
+pub const DATE_TIME_LENGTH: usize = 35;
 
 /// The OpenAPI schema of an instant.
 pub fn date_time() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .max_length(Some(DATE_TIME_LENGTH))
         .examples(["2026-03-01T09:30:00.000000Z"])
         .into()
 }
@@ -68,8 +73,9 @@ macro_rules! graphql_text {
             <async_graphql::ID as async_graphql::InputType>::create_type_info(r)
         });
     };
-    ($name:ident, $scalar:literal, $description:literal) => {
-        #[async_graphql::Scalar(name = $scalar)]
+    ($name:ident, $scalar:literal, $description:literal, $specified_by:literal) => {
+        #[doc = $description]
+        #[async_graphql::Scalar(name = $scalar, specified_by_url = $specified_by)]
         impl async_graphql::ScalarType for $name {
             fn parse(value: async_graphql::Value) -> async_graphql::InputValueResult<Self> {
                 match value {

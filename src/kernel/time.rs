@@ -76,9 +76,10 @@ impl FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| "must be an RFC 3339 time, as 2026-03-01T09:30:00Z".to_owned())?;
+        let time: Option<jiff::Timestamp> = (text.len() <= super::shape::DATE_TIME_LENGTH)
+            .then(|| text.parse().ok())
+            .flatten();
+        let time = time.ok_or("must be an RFC 3339 time, as 2026-03-01T09:30:00Z")?;
         Ok(Self(time.as_microsecond()))
     }
 }
@@ -105,7 +106,12 @@ impl utoipa::__dev::ComposeSchema for Timestamp {
 }
 impl utoipa::ToSchema for Timestamp {}
 
-crate::graphql_text!(Timestamp, "DateTime", "An instant in UTC, RFC 3339.");
+crate::graphql_text!(
+    Timestamp,
+    "DateTime",
+    "An instant, RFC 3339; in answers in UTC with microseconds, as `2026-03-01T09:30:00.000000Z`.",
+    "https://datatracker.ietf.org/doc/html/rfc3339"
+);
 
 impl ToSql<Ts, Pg> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {

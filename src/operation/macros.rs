@@ -6,7 +6,7 @@
 /// operations! {
 ///     queries OrderQueries {
 ///         /// Finds one order.
-///         order(id: OrderId): GetOrder => Order, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
+///         order(id: OrderId): GetOrder => Option<Order>, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
 ///     }
 ///     mutations OrderMutations {
 ///         /// Cancels an order.
@@ -15,7 +15,8 @@
 /// }
 /// ```
 ///
-/// A query's row declares its input struct too; it implements [`Query`](crate::operation::Query). A mutation's input is a
+/// A query's row declares its input struct too; it implements [`Query`](crate::operation::Query). Where the object may be absent
+/// the row says `Option`: REST answers 404, GraphQL null beside the error. A mutation's input is a
 /// struct of the domain ([`input!`](crate::input)) and implements [`Mutation`](crate::operation::Mutation), in the section
 /// `flows` [`Flow`](crate::operation::Flow). The table expands to the two GraphQL objects and `register`.
 #[macro_export]
@@ -51,7 +52,7 @@ macro_rules! operations {
                 {
                     let cx = ctx.data_unchecked::<$crate::context::Cx>();
                     let answer = $crate::operation::dispatch(cx, $qop { $($arg),* }).await;
-                    answer.map(|a| a.value).map_err(|e| $crate::operation::graphql_error(cx, e))
+                    answer.map(|a| $crate::operation::Root::root(a.value)).map_err(|e| $crate::operation::graphql_error(cx, e))
                 }
             )* }
 
@@ -63,7 +64,7 @@ macro_rules! operations {
                 pub struct $qop { $( $(#[serde($($serde)+)])? pub $arg: $argty ),* }
 
                 impl $crate::operation::Operation for $qop {
-                    type Output = $qout;
+                    type Output = <$qout as $crate::operation::Root>::Output;
                     const META: $crate::operation::Meta = $crate::operations!(@meta
                         $qfield $qop Query $qverb $qpath, $qaccess, [$($($qtrait),+)?], concat!($($qdoc, "\n"),+));
                     async fn execute(self, cx: $crate::context::Cx)

@@ -208,6 +208,31 @@ where
     }
 }
 
+/// What a query's row answers with. GraphQL gives null for what may be absent (`Option`), with the error beside it, so that the
+/// other fields of the same request are answered.
+pub trait Root {
+    /// What the operation gives where there is something.
+    type Output: Output;
+    /// The root field's value.
+    fn root(output: Self::Output) -> Self;
+}
+
+impl<T: Output> Root for T {
+    type Output = T;
+
+    fn root(output: T) -> T {
+        output
+    }
+}
+
+impl<T: Output> Root for Option<T> {
+    type Output = T;
+
+    fn root(output: T) -> Self {
+        Some(output)
+    }
+}
+
 /// A row of the table and the struct behind it.
 pub trait Operation: Input {
     /// What comes back.

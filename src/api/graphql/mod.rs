@@ -6,7 +6,7 @@ mod http;
 pub mod loader;
 mod relations;
 
-use async_graphql::{EmptySubscription, MergedObject, Schema};
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
 pub use http::{Door, serve};
 
@@ -71,4 +71,9 @@ pub fn schema() -> Shop {
         .limit_directives(5)
         .disable_suggestions()
         .finish()
+}
+
+/// The schema in its definition language, as clients and tools read it.
+pub fn sdl() -> String {
+    schema().sdl_with_options(SDLExportOptions::new().include_specified_by())
 }

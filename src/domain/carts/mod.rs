@@ -17,8 +17,8 @@ pub use address::Address;
 pub use coupons::{ApplyCoupon, RemoveCoupon};
 pub use lines::{AddCartLines, RemoveCartLines, UpdateCartLines};
 pub use model::{
-    Cart, CartCoupon, CartLine, CartProblem, CartStatus, CartTotals, CreateCart, LineTax, NewCart,
-    NewCartLine, OrderSource, ProblemCode, UpdateCart,
+    Cart, CartCoupon, CartLine, CartProblem, CartProblemCode, CartStatus, CartTotals, CreateCart,
+    LineTax, NewCart, NewCartLine, OrderSource, UpdateCart,
 };
 pub use operations::quote_of;
 pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
@@ -31,7 +31,7 @@ use crate::kernel::ids::CartId;
 crate::operations! {
     queries CartQueries {
         /// Finds a cart with its live totals. A shop front sends the cart's token.
-        cart(id: CartId): GetCart => Cart, GET "/carts/{id}", Access::storefront_or(Scope::CartsRead);
+        cart(id: CartId): GetCart => Option<Cart>, GET "/carts/{id}", Access::storefront_or(Scope::CartsRead);
     }
     mutations CartMutations {
         /// Creates a cart, with lines, e-mail, addresses and delivery if they are known already. The answer is the only

@@ -39,7 +39,7 @@ choice! {
 
 choice! {
     /// What stands in the way of an order.
-    ProblemCode {
+    CartProblemCode {
         /// There is less than the line wants; `available` says how many.
         InsufficientStock = "insufficient_stock",
         /// The channel does not show the product, or has no price for it.
@@ -79,7 +79,7 @@ choice! {
     }
 }
 
-impl From<Obstacle> for ProblemCode {
+impl From<Obstacle> for CartProblemCode {
     fn from(obstacle: Obstacle) -> Self {
         match obstacle {
             Obstacle::Disabled => Self::CouponDisabled,
@@ -221,7 +221,7 @@ output! {
     /// What stands in the way of an order.
     CartProblem {
         /// What it is.
-        code: ProblemCode,
+        code: CartProblemCode,
         /// What it is, for a person.
         message: String,
         /// How many there are, where there are not enough.

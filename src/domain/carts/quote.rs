@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Address;
-use super::model::{Cart, CartCoupon, CartLine, CartProblem, CartTotals, LineTax, ProblemCode};
+use super::model::{Cart, CartCoupon, CartLine, CartProblem, CartProblemCode, CartTotals, LineTax};
 use super::queries::{CartLineRow, CartRow};
 use crate::domain::catalog::{Sellable, StockPolicy};
 use crate::domain::channels::Channel;
@@ -359,7 +359,7 @@ impl Basis<'_> {
             .filter(|s| s.shown && (s.price.is_some() || line.unit_price.is_some()));
         let Some(sellable) = sellable else {
             return Some(problem(
-                ProblemCode::NotAvailable,
+                CartProblemCode::NotAvailable,
                 "This is not sold here any more; take it out.",
             ));
         };
@@ -375,7 +375,7 @@ impl Basis<'_> {
         let message = format!("There are {available} left, and {wanted} are wanted.");
         Some(CartProblem {
             available: Some(available),
-            ..problem(ProblemCode::InsufficientStock, &message)
+            ..problem(CartProblemCode::InsufficientStock, &message)
         })
     }
 
@@ -455,38 +455,41 @@ impl Basis<'_> {
         let cart = self.cart;
         let mut problems = Vec::new();
         if self.lines.is_empty() {
-            problems.push(problem(ProblemCode::Empty, "There is nothing in the cart."));
+            problems.push(problem(
+                CartProblemCode::Empty,
+                "There is nothing in the cart.",
+            ));
         }
         if cart.email.is_none() {
             problems.push(problem(
-                ProblemCode::EmailMissing,
+                CartProblemCode::EmailMissing,
                 "An e-mail address is needed.",
             ));
         }
         if ships {
             match &cart.shipping_address {
                 None => problems.push(problem(
-                    ProblemCode::AddressMissing,
+                    CartProblemCode::AddressMissing,
                     "An address to send to is needed.",
                 )),
                 Some(address) if !self.channel.countries.contains(&address.country) => {
                     let message = format!("The channel does not deliver to {}.", address.country);
-                    problems.push(problem(ProblemCode::CountryNotServed, &message));
+                    problems.push(problem(CartProblemCode::CountryNotServed, &message));
                 }
                 Some(address) => problems.extend(
                     self.impossible(address)
-                        .map(|message| problem(ProblemCode::AddressInvalid, &message)),
+                        .map(|message| problem(CartProblemCode::AddressInvalid, &message)),
                 ),
             }
             match cart.shipping_method_id {
                 None => problems.push(problem(
-                    ProblemCode::DeliveryMissing,
+                    CartProblemCode::DeliveryMissing,
                     "Choose a way of delivery.",
                 )),
                 Some(_) if !delivered => {
                     let message =
                         "The chosen way of delivery does not take this cart there; choose another.";
-                    problems.push(problem(ProblemCode::DeliveryNotAvailable, message));
+                    problems.push(problem(CartProblemCode::DeliveryNotAvailable, message));
                 }
                 Some(_) => {}
             }
@@ -495,7 +498,7 @@ impl Basis<'_> {
         problems.extend(
             billing
                 .and_then(|address| self.impossible(address))
-                .map(|message| problem(ProblemCode::BillingAddressInvalid, &message)),
+                .map(|message| problem(CartProblemCode::BillingAddressInvalid, &message)),
         );
         problems
     }
@@ -539,7 +542,7 @@ fn line_input(unit_price: i64, quantity: i64, rates: &[TaxRate]) -> LineInput {
     }
 }
 
-fn problem(code: ProblemCode, message: &str) -> CartProblem {
+fn problem(code: CartProblemCode, message: &str) -> CartProblem {
     CartProblem {
         code,
         message: message.to_owned(),

@@ -326,10 +326,13 @@ impl Statement {
             it.and(&text, params![category]);
         }
         if let Some(min) = wishes.min_price {
-            it.and("l.max_price >= ?", params![min]);
+            it.and("l.max_price >= ?", params![min.0]);
         }
         if let Some(max) = wishes.max_price {
-            it.and(&format!("{} <= ?", by.beside("l.min_price")), params![max]);
+            it.and(
+                &format!("{} <= ?", by.beside("l.min_price")),
+                params![max.0],
+            );
         }
         if let Some(in_stock) = wishes.in_stock {
             it.and("l.in_stock = ?", params![in_stock]);

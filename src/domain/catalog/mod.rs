@@ -32,26 +32,27 @@ pub use upsert::{
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId};
+use crate::kernel::money::Minor;
 use crate::kernel::{Currency, Page, Rendered};
 
 crate::operations! {
     queries CatalogQueries {
         /// Finds a product by its id. Shop fronts see what their channel shows.
-        product(id: ProductId, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProduct => Rendered<Product>,
+        product(id: ProductId, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProduct => Option<Rendered<Product>>,
             GET "/products/{id}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Finds a product by its handle. Shop fronts see what their channel shows.
-        product_by_handle(handle: String, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProductByHandle => Rendered<Product>,
+        product_by_handle(handle: String, channel_id: Option<ChannelId>, currency: Option<Currency>): GetProductByHandle => Option<Rendered<Product>>,
             GET "/products/by-handle/{handle}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Lists products. Shop fronts see what their channel shows; staff see all of the shop's, or with `channelId` what
         /// that channel shows. `category` takes an id and includes what is below it; prices are minor units of `currency`;
         /// `text` is looked for in title, handle and SKUs; `attribute` is `name:value` and may be repeated.
         products(channel_id: Option<ChannelId>, currency: Option<Currency>, status: Option<ProductStatus>,
-                 category: Option<CategoryId>, min_price: Option<i64>, max_price: Option<i64>, in_stock: Option<bool>,
+                 category: Option<CategoryId>, min_price: Option<Minor>, max_price: Option<Minor>, in_stock: Option<bool>,
                  text: Option<String>, #[serde(default)] attribute: Option<Vec<String>>, sort: Option<ProductSort>,
                  #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListProducts => Page<Rendered<Product>>,
             GET "/products", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Finds a category.
-        category(id: CategoryId): GetCategory => Category,
+        category(id: CategoryId): GetCategory => Option<Category>,
             GET "/categories/{id}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Lists categories by their position: with `parentId` those below one, else all.
         categories(parent_id: Option<CategoryId>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListCategories => Page<Category>,

@@ -56,43 +56,22 @@ choice! {
     }
 }
 
-/// How products are sorted.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    utoipa::ToSchema,
-    async_graphql::Enum,
-)]
-pub enum ProductSort {
-    /// Newest first.
-    #[serde(rename = "-createdAt")]
-    #[graphql(name = "created_at_desc")]
-    Newest,
-    /// Oldest first.
-    #[serde(rename = "createdAt")]
-    #[graphql(name = "created_at")]
-    Oldest,
-    /// By title, A first.
-    #[serde(rename = "title")]
-    #[graphql(name = "title")]
-    Title,
-    /// By title, Z first.
-    #[serde(rename = "-title")]
-    #[graphql(name = "title_desc")]
-    TitleDescending,
-    /// Cheapest first.
-    #[serde(rename = "price")]
-    #[graphql(name = "price")]
-    Price,
-    /// Dearest first.
-    #[serde(rename = "-price")]
-    #[graphql(name = "price_desc")]
-    PriceDescending,
+choice! {
+    /// How products are sorted.
+    ProductSort {
+        /// Newest first.
+        Newest = "created_at_desc",
+        /// Oldest first.
+        Oldest = "created_at",
+        /// By title, A first.
+        Title = "title",
+        /// By title, Z first.
+        TitleDescending = "title_desc",
+        /// Cheapest first.
+        Price = "price",
+        /// Dearest first.
+        PriceDescending = "price_desc",
+    }
 }
 
 output! {

@@ -20,7 +20,7 @@ use crate::kernel::ids::ChannelId;
 crate::operations! {
     queries ChannelQueries {
         /// Finds a channel by its id.
-        channel(id: ChannelId): GetChannel => Channel, GET "/channels/{id}", Access::storefront_or(Scope::ChannelsRead);
+        channel(id: ChannelId): GetChannel => Option<Channel>, GET "/channels/{id}", Access::storefront_or(Scope::ChannelsRead);
         /// Lists the channels: all of them to staff, its own to a shop front.
         channels(#[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListChannels => Page<Channel>,
             GET "/channels", Access::storefront_or(Scope::ChannelsRead);

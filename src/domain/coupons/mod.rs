@@ -36,7 +36,7 @@ pub const GUESSES: Limit = Limit {
 crate::operations! {
     queries CouponQueries {
         /// Finds a coupon.
-        coupon(id: CouponId): GetCoupon => Coupon, GET "/coupons/{id}", Access::scope(Scope::CouponsRead);
+        coupon(id: CouponId): GetCoupon => Option<Coupon>, GET "/coupons/{id}", Access::scope(Scope::CouponsRead);
         /// Lists coupons, newest first: all, or those of a status, or the one with this code.
         coupons(status: Option<CouponStatus>, code: Option<String>, #[serde(rename = "limit")] first: Option<i64>,
                 after: Option<String>): ListCoupons => Page<Coupon>,

@@ -21,7 +21,7 @@ use crate::kernel::ids::CreditTermsId;
 crate::operations! {
     queries CreditTermsQueries {
         /// Finds credit terms, with what is owed on them.
-        credit_term(id: CreditTermsId): GetCreditTerm => CreditTerms, GET "/credit-terms/{id}", Access::scope(Scope::CreditTermsRead);
+        credit_term(id: CreditTermsId): GetCreditTerm => Option<CreditTerms>, GET "/credit-terms/{id}", Access::scope(Scope::CreditTermsRead);
         /// Lists credit terms, newest first, with what is owed on them.
         credit_terms(email: Option<String>, status: Option<CreditTermsStatus>, #[serde(rename = "limit")] first: Option<i64>,
                      after: Option<String>): ListCreditTerms => Page<CreditTerms>,

@@ -43,7 +43,7 @@ pub const GUESSES: Limit = Limit {
 crate::operations! {
     queries CreditQueries {
         /// Finds a gift card.
-        gift_card(id: CreditAccountId): GetGiftCard => GiftCard, GET "/gift-cards/{id}", Access::scope(Scope::CreditsRead);
+        gift_card(id: CreditAccountId): GetGiftCard => Option<GiftCard>, GET "/gift-cards/{id}", Access::scope(Scope::CreditsRead);
         /// Lists gift cards, newest first: all, or those of a status, with these last characters, or for an e-mail address.
         gift_cards(status: Option<CreditStatus>, last4: Option<String>, email: Option<String>,
                    #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListGiftCards => Page<GiftCard>,
@@ -53,7 +53,7 @@ crate::operations! {
             GET "/store-credit", Access::scope(Scope::CreditsRead);
         /// Lists what came to a gift card or to store credit and what left it, newest first.
         credit_entries(account_id: CreditAccountId, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>):
-            ListCreditEntries => Page<CreditEntry>,
+            ListCreditEntries => Option<Page<CreditEntry>>,
             GET "/credit-accounts/{accountId}/entries", Access::scope(Scope::CreditsRead);
     }
     mutations CreditMutations {

@@ -65,10 +65,10 @@ const ASK_AFTER: Duration = Duration::from_mins(2);
 crate::operations! {
     queries FlowQueries {
         /// Finds the latest checkout of a cart.
-        checkout(cart_id: CartId): GetCheckout => Checkout,
+        checkout(cart_id: CartId): GetCheckout => Option<Checkout>,
             GET "/carts/{cartId}/checkout", Access::storefront_or(Scope::CartsRead);
         /// Finds the payment link with this token, and what is still to be paid.
-        payment_link(token: String): GetPaymentLink => PaymentLink,
+        payment_link(token: String): GetPaymentLink => Option<PaymentLink>,
             GET "/payment-links/{token}", Access::storefront_or(Scope::PaymentsRead);
     }
     mutations FlowMutations {

@@ -7,7 +7,7 @@ use super::checkouts::{self, Buyer, Checkout, CheckoutRow, CheckoutStatus, Chose
 use super::{move_money, release};
 use crate::auth::Scope;
 use crate::context::{Cx, Tx};
-use crate::domain::carts::{self, CartRow, CartStatus, ProblemCode, Quote};
+use crate::domain::carts::{self, CartProblemCode, CartRow, CartStatus, Quote};
 use crate::domain::channels::{CapturePolicy, Channels};
 use crate::domain::credit_terms;
 use crate::domain::credits::{self, GUESSES, Share};
@@ -391,12 +391,14 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
     }
     let cart = quote.problems.iter().map(|problem| {
         let pointer = match problem.code {
-            ProblemCode::EmailMissing => "/email",
-            ProblemCode::AddressMissing => "/shippingAddress",
-            ProblemCode::CountryNotServed => "/shippingAddress/country",
-            ProblemCode::AddressInvalid => "/shippingAddress/postcode",
-            ProblemCode::BillingAddressInvalid => "/billingAddress/postcode",
-            ProblemCode::DeliveryMissing | ProblemCode::DeliveryNotAvailable => "/shippingMethodId",
+            CartProblemCode::EmailMissing => "/email",
+            CartProblemCode::AddressMissing => "/shippingAddress",
+            CartProblemCode::CountryNotServed => "/shippingAddress/country",
+            CartProblemCode::AddressInvalid => "/shippingAddress/postcode",
+            CartProblemCode::BillingAddressInvalid => "/billingAddress/postcode",
+            CartProblemCode::DeliveryMissing | CartProblemCode::DeliveryNotAvailable => {
+                "/shippingMethodId"
+            }
             _ => "/lines",
         };
         FieldError::new(pointer, problem.code.as_str(), problem.message.clone())
@@ -420,7 +422,7 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
     let fields: Vec<FieldError> = cart.chain(lines).chain(coupons).collect();
     let only_stock = fields
         .iter()
-        .all(|f| f.code == ProblemCode::InsufficientStock.as_str());
+        .all(|f| f.code == CartProblemCode::InsufficientStock.as_str());
     let (code, detail) = if only_stock {
         (
             Code::InsufficientStock,

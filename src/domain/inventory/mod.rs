@@ -28,7 +28,7 @@ use model::Movement;
 crate::operations! {
     queries InventoryQueries {
         /// Finds a location.
-        location(id: LocationId): GetLocation => Location, GET "/locations/{id}", Access::scope(Scope::InventoryRead);
+        location(id: LocationId): GetLocation => Option<Location>, GET "/locations/{id}", Access::scope(Scope::InventoryRead);
         /// Lists the locations, in the order in which stock is taken from them.
         locations(#[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListLocations => Page<Location>,
             GET "/locations", Access::scope(Scope::InventoryRead);

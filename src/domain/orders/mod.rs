@@ -39,13 +39,13 @@ use crate::kernel::{Document, Page, Timestamp};
 crate::operations! {
     queries OrderQueries {
         /// Finds an order with its lines and payment. A shop front sends the token of the cart it was made of.
-        order(id: OrderId): GetOrder => Order, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
+        order(id: OrderId): GetOrder => Option<Order>, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
         /// Lists orders, newest first.
         orders(channel_id: Option<ChannelId>, status: Option<OrderStatus>, number: Option<String>, email: Option<String>,
                reference: Option<String>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListOrders => Page<Order>,
             GET "/orders", Access::scope(Scope::OrdersRead);
         /// Lists what happened to an order, oldest first.
-        order_timeline(id: OrderId): GetOrderTimeline => OrderTimeline,
+        order_timeline(id: OrderId): GetOrderTimeline => Option<OrderTimeline>,
             GET "/orders/{id}/timeline", Access::storefront_or(Scope::OrdersRead);
     }
     mutations OrderMutations {

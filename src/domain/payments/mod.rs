@@ -51,7 +51,7 @@ use model::LedgerBalances;
 crate::operations! {
     queries PaymentQueries {
         /// Finds a payment with everything that happened to it.
-        payment(id: PaymentId): GetPayment => PaymentDetails, GET "/payments/{id}", Access::scope(Scope::PaymentsRead);
+        payment(id: PaymentId): GetPayment => Option<PaymentDetails>, GET "/payments/{id}", Access::scope(Scope::PaymentsRead);
         /// Lists payments, newest first.
         payments(checkout_id: Option<CheckoutId>, provider: Option<String>, #[serde(rename = "limit")] first: Option<i64>,
                  after: Option<String>): ListPayments => crate::kernel::Page<Payment>,

@@ -31,7 +31,7 @@ use crate::kernel::ids::OrderId;
 crate::operations! {
     queries RiskQueries {
         /// Finds how risky an order is, and what speaks for it.
-        risk_assessment(order_id: OrderId): GetRiskAssessment => RiskAssessment,
+        risk_assessment(order_id: OrderId): GetRiskAssessment => Option<RiskAssessment>,
             GET "/orders/{orderId}/risk-assessment", Access::scope(Scope::RiskRead);
         /// Lists the orders that are on hold for their risk, the longest first.
         risk_reviews(#[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListRiskReviews => Page<RiskReview>,

@@ -24,12 +24,12 @@ use crate::kernel::ids::{TaxClassId, TaxZoneId};
 crate::operations! {
     queries TaxQueries {
         /// Finds a tax class by its id.
-        tax_class(id: TaxClassId): GetTaxClass => TaxClass, GET "/tax-classes/{id}", Access::scope(Scope::TaxRead);
+        tax_class(id: TaxClassId): GetTaxClass => Option<TaxClass>, GET "/tax-classes/{id}", Access::scope(Scope::TaxRead);
         /// Lists the tax classes.
         tax_classes(#[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListTaxClasses => Page<TaxClass>,
             GET "/tax-classes", Access::scope(Scope::TaxRead);
         /// Finds a tax zone by its id, with its rates.
-        tax_zone(id: TaxZoneId): GetTaxZone => TaxZone, GET "/tax-zones/{id}", Access::scope(Scope::TaxRead);
+        tax_zone(id: TaxZoneId): GetTaxZone => Option<TaxZone>, GET "/tax-zones/{id}", Access::scope(Scope::TaxRead);
         /// Lists the tax zones, each with its rates.
         tax_zones(#[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListTaxZones => Page<TaxZone>,
             GET "/tax-zones", Access::scope(Scope::TaxRead);

@@ -14,7 +14,11 @@ use super::{Currency, Money, Rate, Rounding, TaxPer};
 #[serde(transparent)]
 pub struct Minor(pub i64);
 
-#[Scalar(name = "Long")]
+/// A whole number of 64 bits, as amounts in minor units are. `Int` ends at 2^31.
+#[Scalar(
+    name = "Long",
+    specified_by_url = "https://scalars.graphql.org/jakobmerrild/long.html"
+)]
 impl ScalarType for Minor {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -65,23 +69,29 @@ impl ToSchema for Money {}
 
 impl ComposeSchema for Currency {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        crate::kernel::shape::text(Some("^[A-Z]{3}$"), "EUR")
+        crate::kernel::shape::text("^[A-Z]{3}$", 3, "EUR")
     }
 }
 impl ToSchema for Currency {}
 crate::text_column!(Currency);
-crate::graphql_text!(Currency, "Currency", "ISO 4217 code.");
+crate::graphql_text!(
+    Currency,
+    "Currency",
+    "A currency's ISO 4217 code, as `EUR`.",
+    "https://www.iso.org/iso-4217-currency-codes.html"
+);
 
 impl ComposeSchema for Rate {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        crate::kernel::shape::text(Some(r"^\d{1,3}(\.\d{1,4})?$"), "19.5")
+        crate::kernel::shape::text(r"^\d{1,3}(\.\d{1,4})?$", 8, "19.5")
     }
 }
 impl ToSchema for Rate {}
 crate::graphql_text!(
     Rate,
     "Percent",
-    "An exact percentage of at most four decimals, as a text."
+    "An exact percentage of at most four decimals, as a text: `19.5`.",
+    "https://www.w3.org/TR/xmlschema-2/#decimal"
 );
 
 crate::wire_choice!(Rounding { HalfUp = "half_up", HalfEven = "half_even", HalfDown = "half_down" });

@@ -29,7 +29,7 @@ impl Contract {
     /// Reads them from the binary.
     pub fn load() -> Self {
         let registry = mercer::app::registry::<List>();
-        let sdl_text = graphql::schema().sdl();
+        let sdl_text = graphql::sdl();
         Self {
             openapi: openapi::document(&registry),
             operations: registry.entries.iter().map(|entry| entry.meta).collect(),
