@@ -377,3 +377,41 @@ fn the_second_host_is_found() {
     assert!(begun.elapsed() < Duration::from_secs(6));
     assert_eq!(ask(&mut conn, "SELECT current_database()::text"), name);
 }
+
+/// A disk that is full: nothing more is sold, everything can be looked at, the load balancer is told, and it passes by itself.
+#[test]
+fn a_full_disk_sells_nothing_and_loses_nothing() {
+    let Ok(disk) = std::env::var("MERCER_TEST_SMALL_DISK") else {
+        return println!("left out: MERCER_TEST_SMALL_DISK names no disk that may be filled");
+    };
+    let shop = Shop::on(Database::at(&format!("{disk}/shop.db")));
+    let store = Store::open(&shop);
+    store.sell(&[("MUG", 1_500, 1_000)]);
+    let cart = store.ready(&[("MUG", 1)]);
+    let (front, staff) = (&store.front, shop.staff());
+    let ready = || shop.anonymous().send("GET", "/health/ready", None).status;
+    let placed = store.order(&[("MUG", 1)]);
+    assert_eq!(ready(), 200);
+
+    let rest = format!("{disk}/rest");
+    // Until not even a little fits.
+    for size in [1 << 20, 1 << 12, 1] {
+        while Command::new("sh")
+            .args(["-c", &format!("head -c {size} /dev/zero >> {rest}")])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+        {}
+    }
+    let refused = front.once().post("/carts", cart.clone());
+    assert_eq!((refused.status, refused.code()), (503, "UNAVAILABLE"));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(staff.get("/orders").ok().at("/items/0/id"), &placed["id"]);
+    assert_eq!(ready(), 503);
+
+    std::fs::remove_file(rest).unwrap();
+    within(10, "the shop is open again", || ready() == 200);
+    front.once().post("/carts", cart).created();
+    shop.check();
+}

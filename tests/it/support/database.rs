@@ -29,6 +29,8 @@ enum Place {
         admin: String,
         name: String,
     },
+    /// Whoever made the place takes it away.
+    Elsewhere,
     /// Borrowed for as long as the connection has its lock.
     Borrowed {
         lock: Mutex<Conn>,
@@ -83,6 +85,15 @@ impl Database {
         let database = Self::on_server(server.to_owned(), "TEMPLATE template0");
         migrations::up(&mut database.connect()).unwrap();
         database
+    }
+
+    /// An embedded database with every migration applied, at this path.
+    pub fn at(path: &str) -> Self {
+        std::fs::copy(sqlite_template(), path).unwrap();
+        Self {
+            url: path.to_owned(),
+            place: Place::Elsewhere,
+        }
     }
 
     /// One of the same name, with every migration applied, on the server that all tests share.
