@@ -180,6 +180,11 @@ impl Actor {
         ))
     }
 
+    /// What is for everybody but shop fronts.
+    pub fn private<T>(&self, value: T) -> Option<T> {
+        self.channel().is_none().then_some(value)
+    }
+
     /// The channel a shop front sells in.
     pub fn channel(&self) -> Option<ChannelId> {
         match self.caller {

@@ -252,6 +252,7 @@ async fn create(
             hold_minutes: None,
             capture: None,
             metadata: None,
+            private_metadata: None,
         };
         settings.apply(Setting::Channel(line)).await?;
     }
@@ -340,6 +341,7 @@ impl Goods {
             categories: None,
             tax_class: Some("standard".to_owned()),
             metadata: None,
+            private_metadata: None,
             channels: Some(vec![channel.to_owned()]),
             variants: vec![UpsertVariant {
                 sku: code.to_owned(),
@@ -354,6 +356,7 @@ impl Goods {
                 }),
                 backorder_limit: None,
                 metadata: None,
+                private_metadata: None,
                 prices: vec![UpsertPrice {
                     channel: channel.to_owned(),
                     currency: None,

@@ -53,6 +53,7 @@ line! {
         hold_minutes: Option<i64>,
         capture: Option<CapturePolicy>,
         metadata: Option<Document>,
+        private_metadata: Option<Document>,
     }
     /// `taxClass`
     TaxClassLine {
@@ -236,6 +237,7 @@ impl Settings {
                 hold_minutes: line.hold_minutes,
                 capture: line.capture,
                 metadata: line.metadata.clone(),
+                private_metadata: line.private_metadata.clone(),
             };
             (dispatch(&self.cx, create).await?.value, Outcome::Created)
         };
@@ -269,23 +271,28 @@ impl Settings {
             expected_version: None,
             name: differs(Some(line.name), &channel.name, &mut any),
             status: differs(line.status, &channel.status, &mut any),
-            currencies: differs(currencies, &channel.currencies.0, &mut any),
-            countries: differs(Some(line.countries), &channel.countries.0, &mut any),
-            order_numbers: differs(line.order_numbers, &channel.order_numbers, &mut any),
+            currencies: differs(currencies, &channel.currencies, &mut any),
+            countries: differs(Some(line.countries), &channel.countries, &mut any),
+            order_numbers: differs(line.order_numbers, seen(&channel.order_numbers)?, &mut any),
             order_number_prefix: differs(
                 line.order_number_prefix,
-                &channel.order_number_prefix,
+                seen(&channel.order_number_prefix)?,
                 &mut any,
             ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
-            capture: differs(line.capture, &channel.capture, &mut any),
+            capture: differs(line.capture, seen(&channel.capture)?, &mut any),
             risk_checks: Patch::Undefined,
             risk_investigate_from: Patch::Undefined,
             risk_cancel_from: Patch::Undefined,
             risk_first_order_from: Patch::Undefined,
             invoice_needs_terms: Patch::Undefined,
             cancel_unpaid_after: Patch::Undefined,
-            metadata: differs(line.metadata, &channel.metadata.0, &mut any),
+            metadata: differs(line.metadata, &channel.metadata, &mut any),
+            private_metadata: differs(
+                line.private_metadata,
+                seen(&channel.private_metadata)?,
+                &mut any,
+            ),
         };
         if !any {
             return Ok(outcome);
@@ -587,6 +594,13 @@ fn named<T>(items: Vec<T>, handle: impl Fn(&T) -> &String) -> HashMap<String, T>
         .into_iter()
         .map(|item| (handle(&item).clone(), item))
         .collect()
+}
+
+/// A setting of a channel, all of which an import may see.
+fn seen<T>(setting: &Option<T>) -> Result<&T> {
+    setting
+        .as_ref()
+        .ok_or_else(|| Error::internal("a setting that may not be seen"))
 }
 
 /// The change that a line asks for, where it asks for one.

@@ -234,6 +234,7 @@ impl Reader<'_> {
                 categories: None,
                 tax_class: None,
                 metadata: Some(Document(metadata)),
+                private_metadata: None,
                 channels: Some(if published {
                     vec![self.options.channel.clone()]
                 } else {
@@ -338,6 +339,7 @@ impl Reader<'_> {
             stock_policy: Some(policy),
             backorder_limit: (policy == StockPolicy::Backorder).then_some(NO_LIMIT),
             metadata: None,
+            private_metadata: None,
             prices,
             stock,
         })

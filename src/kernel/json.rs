@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 
-use super::Rendered;
 use super::column::Doc;
+use super::{Error, Patch, Rendered, patch};
 
 /// A value that a column keeps as JSON (jsonb or TEXT) and that looks like itself everywhere else.
 #[derive(
@@ -147,6 +147,38 @@ impl async_graphql::ScalarType for Document {
 
     fn to_value(&self) -> Value {
         Value::from_json(serde_json::Value::Object(self.0.clone())).unwrap_or_default()
+    }
+}
+
+/// The free data of an object, as one column keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// What shop fronts see.
+    pub public: Document,
+    /// What they do not.
+    pub private: Document,
+}
+
+impl Metadata {
+    /// That of a new object.
+    pub fn new(public: Option<&Document>, private: Option<&Document>) -> Json<Self> {
+        Json(Self {
+            public: public.cloned().unwrap_or_default(),
+            private: private.cloned().unwrap_or_default(),
+        })
+    }
+
+    /// The same with either replaced where something is said.
+    pub fn patched(
+        &self,
+        public: &Patch<Document>,
+        private: &Patch<Document>,
+    ) -> Result<Json<Self>, Error> {
+        let (old, new) = (self.clone(), patch::required);
+        Ok(Json(Self {
+            public: new(public, old.public, "/metadata")?,
+            private: new(private, old.private, "/privateMetadata")?,
+        }))
     }
 }
 

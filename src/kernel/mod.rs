@@ -27,7 +27,7 @@ pub use check::Checks;
 pub(crate) use error::Failure;
 pub use error::{Code, Error, FieldError, Result};
 pub use hex::hex;
-pub use json::{Document, Json};
+pub use json::{Document, Json, Metadata};
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
 pub use param::{Batch, Kind, Param};

@@ -74,7 +74,7 @@ impl ApplyCoupon {
             let message = problem.message.as_str();
             return Err(Error::invalid("/code", problem.code.as_str(), message));
         }
-        Ok(quote.into_cart(cart))
+        Ok(quote.into_cart(cart, tx.actor()))
     }
 }
 
@@ -89,6 +89,6 @@ impl Mutation for RemoveCoupon {
         cart.coupons.0.retain(|other| *other != id);
         queries::save(tx, &cart)?;
         let lines = queries::lines_of(tx, cart.id)?;
-        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
 }

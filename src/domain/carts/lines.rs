@@ -71,7 +71,7 @@ impl Mutation for AddCartLines {
             cart.id,
             lines.iter().filter(|l| changed.contains(&l.id)),
         )?;
-        Ok(quote.into_cart(cart))
+        Ok(quote.into_cart(cart, tx.actor()))
     }
 }
 
@@ -106,7 +106,7 @@ impl Mutation for UpdateCartLines {
         checks.done()?;
         let changed = |id: &CartLineId| self.lines.iter().any(|c| c.line_id == *id);
         queries::save_lines(tx, cart.id, lines.iter().filter(|l| changed(&l.id)))?;
-        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
 }
 
@@ -128,7 +128,7 @@ impl Mutation for RemoveCartLines {
         checks.done()?;
         queries::remove_lines(tx, cart.id, &self.line_ids)?;
         lines.retain(|l| !self.line_ids.contains(&l.id));
-        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
 }
 

@@ -134,8 +134,11 @@ output! {
         problems: Vec<CartProblem>,
         /// Whether nothing stands in the way of an order.
         ready: bool,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Document,
+        /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
+        #[schema(required = true)]
+        private_metadata: Option<Document>,
         /// Raised by every change.
         version: i64,
         /// When it was created.
@@ -264,8 +267,10 @@ input! {
         source: Option<OrderSource>,
         /// The caller's own reference.
         reference: Option<String>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
     }
     /// Units of a variant.
     NewCartLine {
@@ -308,5 +313,9 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]
         metadata: Patch<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        private_metadata: Patch<Document>,
     }
 }

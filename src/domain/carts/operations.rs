@@ -4,7 +4,7 @@ use super::model::{Cart, CartStatus, CreateCart, NewCart, OrderSource, UpdateCar
 use super::queries::{self, CartLineRow, CartRow};
 use super::quote::{Basis, Quote};
 use super::{Address, GetCart, lines};
-use crate::auth::Caller;
+use crate::auth::{Caller, Scope};
 use crate::context::Tx;
 use crate::domain::catalog::{self, Sellable};
 use crate::domain::channels::Channels;
@@ -13,7 +13,7 @@ use crate::domain::identity::keys;
 use crate::domain::shipping::Shipping;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CartId, VariantId};
-use crate::kernel::{Checks, Json, Result, patch, shape};
+use crate::kernel::{Checks, Json, Metadata, Result, patch, shape};
 use crate::operation::{Mutation, Query};
 use crate::ports::address::AddressValidation;
 use crate::sabotage::Guard;
@@ -25,12 +25,13 @@ impl Query for GetCart {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
         let cart = queries::find(tx, self.id)?;
         let lines = queries::lines_of(tx, cart.id)?;
-        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
 }
 
 impl Mutation for CreateCart {
     fn run(&self, tx: &mut Tx<'_>) -> Result<NewCart> {
+        may_write_private(tx, self.private_metadata.is_some())?;
         let channel = Channels::of_caller(tx, self.channel_id, "/channelId")?;
         let currency = channel.currency_or_default(self.currency, "/currency")?;
         let token = keys::random(TOKEN_CHARS)?;
@@ -50,7 +51,7 @@ impl Mutation for CreateCart {
             billing_address: self.billing_address.clone().map(Json),
             shipping_method_id: self.shipping_method_id,
             reference: self.reference.clone(),
-            metadata: Json(self.metadata.clone().unwrap_or_default()),
+            metadata: Metadata::new(self.metadata.as_ref(), self.private_metadata.as_ref()),
             version: 1,
             created_at: tx.now,
             updated_at: tx.now,
@@ -71,13 +72,14 @@ impl Mutation for CreateCart {
         }
         Ok(NewCart {
             token,
-            cart: quote.into_cart(cart),
+            cart: quote.into_cart(cart, tx.actor()),
         })
     }
 }
 
 impl Mutation for UpdateCart {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
+        may_write_private(tx, !self.private_metadata.is_undefined())?;
         let old = queries::lock_open(tx, self.id, self.expected_version)?;
         let address = |patch: &crate::kernel::Patch<Address>, current: &Option<Json<Address>>| {
             patch::optional(patch, current.as_ref().map(|a| a.0.clone())).map(Json)
@@ -88,18 +90,24 @@ impl Mutation for UpdateCart {
             billing_address: address(&self.billing_address, &old.billing_address),
             shipping_method_id: patch::optional(&self.shipping_method_id, old.shipping_method_id),
             reference: patch::optional(&self.reference, old.reference.clone()),
-            metadata: Json(patch::required(
-                &self.metadata,
-                old.metadata.0.clone(),
-                "/metadata",
-            )?),
+            metadata: old
+                .metadata
+                .patched(&self.metadata, &self.private_metadata)?,
             ..old
         };
         check(tx, &cart)?;
         queries::save(tx, &cart)?;
         let lines = queries::lines_of(tx, cart.id)?;
-        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart))
+        Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
+}
+
+/// Refuses a shop front that would write what it may not see.
+fn may_write_private(tx: &Tx<'_>, written: bool) -> Result<()> {
+    if written {
+        tx.actor().require(Scope::CartsWrite, "/privateMetadata")?;
+    }
+    Ok(())
 }
 
 fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::auth::Caller;
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CartLineId, ChannelId, CouponId, ShippingMethodId, VariantId};
-use crate::kernel::{Batch, Code, Currency, Document, Error, Json, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Code, Currency, Error, Json, Kind, Metadata, Param, Result, Timestamp};
 use crate::params;
 use crate::sabotage::Guard;
 
@@ -37,7 +37,7 @@ pub struct CartRow {
     /// The caller's own reference.
     pub reference: Option<String>,
     /// Free data.
-    pub metadata: Json<Document>,
+    pub metadata: Json<Metadata>,
     /// Raised by every change.
     pub version: i64,
     /// When it was created.

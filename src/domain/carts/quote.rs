@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Address;
 use super::model::{Cart, CartCoupon, CartLine, CartProblem, CartProblemCode, CartTotals, LineTax};
 use super::queries::{CartLineRow, CartRow};
+use crate::auth::Actor;
 use crate::domain::catalog::{Sellable, StockPolicy};
-use crate::domain::channels::Channel;
+use crate::domain::channels::ChannelRow;
 use crate::domain::coupons::{Presented, Purchase, Use};
 use crate::domain::inventory::Demand;
 use crate::domain::shipping::{Shipping, ShippingOption};
@@ -125,7 +126,7 @@ pub struct Basis<'a> {
     pub lines: &'a [CartLineRow],
     pub sellables: &'a HashMap<VariantId, Sellable>,
     pub coupons: &'a [Presented],
-    pub channel: &'a Channel,
+    pub channel: &'a ChannelRow,
     pub taxes: &'a Taxes,
     pub shipping: &'a Shipping,
     pub addresses: &'a dyn AddressValidator,
@@ -224,8 +225,8 @@ impl Quote {
         demand
     }
 
-    /// The cart as its owner sees it.
-    pub fn into_cart(self, cart: CartRow) -> Cart {
+    /// The cart as the caller sees it.
+    pub fn into_cart(self, cart: CartRow, actor: &Actor) -> Cart {
         let currency = cart.currency;
         let money = |amount| Money { amount, currency };
         let ready = self.is_ready() && cart.status == super::CartStatus::Open;
@@ -281,7 +282,8 @@ impl Quote {
             shipping_options: self.options,
             problems: self.problems,
             ready,
-            metadata: cart.metadata.0,
+            private_metadata: actor.private(cart.metadata.0.private),
+            metadata: cart.metadata.0.public,
             version: cart.version,
             created_at: cart.created_at,
             updated_at: cart.updated_at,

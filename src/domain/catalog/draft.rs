@@ -8,7 +8,7 @@ use super::model::{
     ProductOption, ProductRow, StockPolicy, VariantRow,
 };
 use crate::kernel::ids::{ProductId, VariantId};
-use crate::kernel::{Checks, Json, Timestamp};
+use crate::kernel::{Checks, Json, Metadata, Timestamp};
 
 /// The most variants a product may have.
 pub const MAX_VARIANTS: usize = 100;
@@ -180,7 +180,7 @@ pub fn variant_row(
             .unwrap_or(needs_shipping(product.kind)),
         stock_policy: new.stock_policy.unwrap_or(StockPolicy::Deny),
         backorder_limit: new.backorder_limit,
-        metadata: Json(new.metadata.clone().unwrap_or_default()),
+        metadata: Metadata::new(new.metadata.as_ref(), new.private_metadata.as_ref()),
         version: 1,
         created_at: now,
         updated_at: now,

@@ -126,7 +126,8 @@ fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names
             .taxes
             .handle(product.tax_class_id)
             .map(ToOwned::to_owned),
-        metadata: Some(product.metadata.0),
+        private_metadata: Some(product.metadata.0.private),
+        metadata: Some(product.metadata.0.public),
         channels: Some(
             product
                 .channel_ids
@@ -156,7 +157,8 @@ fn variant_line(
         requires_shipping: Some(variant.requires_shipping),
         stock_policy: Some(variant.stock_policy),
         backorder_limit: variant.backorder_limit,
-        metadata: Some(variant.metadata.0),
+        private_metadata: Some(variant.metadata.0.private),
+        metadata: Some(variant.metadata.0.public),
         prices,
         // What is left of a time when its stock was tracked is not to be counted.
         stock: if variant.stock_policy == StockPolicy::Untracked {

@@ -505,7 +505,8 @@ pub fn product(
                 compare_at_price: money(compare_at),
                 availability: availability(tracked, promisable, on_hand),
                 available_quantity: (view.staff && tracked).then_some(promisable),
-                metadata: row.metadata.0,
+                private_metadata: view.staff.then_some(row.metadata.0.private),
+                metadata: row.metadata.0.public,
             }
         })
         .collect();
@@ -528,7 +529,8 @@ pub fn product(
             .filter(|c| view.staff || Some(*c) == own)
             .collect(),
         tax_class_id: row.tax_class_id,
-        metadata: row.metadata.0,
+        private_metadata: view.staff.then_some(row.metadata.0.private),
+        metadata: row.metadata.0.public,
         price_range: range
             .zip(currency)
             .map(|((min, max), currency)| PriceRange {

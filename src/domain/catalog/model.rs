@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
-use crate::kernel::{Document, Json, Money, Patch, Timestamp};
+use crate::kernel::{Document, Json, Metadata, Money, Patch, Timestamp};
 use crate::operation::Output;
 use crate::schema::{product_variants, products};
 use crate::{choice, input, output};
@@ -102,8 +102,11 @@ output! {
         channel_ids: Vec<ChannelId>,
         /// Decides its tax.
         tax_class_id: TaxClassId,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Document,
+        /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
+        #[schema(required = true)]
+        private_metadata: Option<Document>,
         /// The lowest and highest price of its variants in the channel asked for.
         #[schema(required = true)]
         price_range: Option<PriceRange>,
@@ -158,8 +161,11 @@ output! {
         /// How many can be bought now; for staff only, null where stock is not tracked.
         #[schema(required = true)]
         available_quantity: Option<i64>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Document,
+        /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
+        #[schema(required = true)]
+        private_metadata: Option<Document>,
     }
     /// In what variants differ.
     ProductOption {
@@ -207,7 +213,7 @@ pub struct ProductRow {
     pub category_ids: Json<Vec<CategoryId>>,
     pub channel_ids: Json<Vec<ChannelId>>,
     pub tax_class_id: TaxClassId,
-    pub metadata: Json<Document>,
+    pub metadata: Json<Metadata>,
     pub sort_title: String,
     pub search_text: String,
     pub version: i64,
@@ -230,7 +236,7 @@ pub struct VariantRow {
     pub requires_shipping: bool,
     pub stock_policy: StockPolicy,
     pub backorder_limit: Option<i64>,
-    pub metadata: Json<Document>,
+    pub metadata: Json<Metadata>,
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -280,8 +286,10 @@ input! {
         channel_ids: Vec<ChannelId>,
         /// Decides its tax.
         tax_class_id: TaxClassId,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
         /// 1 to 100 variants.
         variants: Vec<NewVariant>,
     }
@@ -326,8 +334,10 @@ input! {
         stock_policy: Option<StockPolicy>,
         /// How many may be sold beyond those on hand; needed with `backorder`, and only there.
         backorder_limit: Option<i64>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
     }
     /// Another variant of a product.
     CreateVariant {
@@ -384,6 +394,10 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]
         metadata: Patch<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        private_metadata: Patch<Document>,
     }
     /// A change of a variant.
     UpdateVariant {
@@ -415,6 +429,10 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]
         metadata: Patch<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        private_metadata: Patch<Document>,
     }
     /// Products to be created or changed.
     BulkUpsertProducts {

@@ -12,7 +12,7 @@ use crate::domain::channels::Channels;
 use crate::domain::inventory;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
-use crate::kernel::{Checks, Currency, Error, Json, Page, Rendered, Result, patch};
+use crate::kernel::{Checks, Currency, Error, Json, Metadata, Page, Rendered, Result, patch};
 use crate::operation::{Mutation, Query};
 
 impl Query for GetProduct {
@@ -80,7 +80,7 @@ impl Mutation for CreateProduct {
             media: draft::media(&self.media),
             category_ids: Json(unique(&self.category_ids)),
             channel_ids: Json(unique(&self.channel_ids)),
-            metadata: Json(self.metadata.clone().unwrap_or_default()),
+            metadata: Metadata::new(self.metadata.as_ref(), self.private_metadata.as_ref()),
             version: 1,
             ..draft::blank(ProductId::new(), now, self.tax_class_id)
         };
@@ -152,11 +152,9 @@ impl Mutation for UpdateProduct {
                 "/channelIds",
             )?)),
             tax_class_id: patch::required(&self.tax_class_id, old.tax_class_id, "/taxClassId")?,
-            metadata: Json(patch::required(
-                &self.metadata,
-                old.metadata.0.clone(),
-                "/metadata",
-            )?),
+            metadata: old
+                .metadata
+                .patched(&self.metadata, &self.private_metadata)?,
             version: old.version + 1,
             updated_at: tx.now,
             ..old
@@ -252,11 +250,9 @@ impl Mutation for UpdateVariant {
             weight_grams: patch::required(&self.weight_grams, old.weight_grams, "/weightGrams")?,
             stock_policy,
             backorder_limit,
-            metadata: Json(patch::required(
-                &self.metadata,
-                old.metadata.0.clone(),
-                "/metadata",
-            )?),
+            metadata: old
+                .metadata
+                .patched(&self.metadata, &self.private_metadata)?,
             version: old.version + 1,
             updated_at: tx.now,
             ..old

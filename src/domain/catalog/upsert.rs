@@ -12,13 +12,13 @@ use super::model::{
 };
 use super::{categories, draft, queries};
 use crate::context::Tx;
-use crate::domain::channels::{Channel, Channels};
+use crate::domain::channels::{ChannelRow, Channels};
 use crate::domain::inventory::{self, Locations, StockReason};
 use crate::domain::pricing::{self, PriceRow};
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CategoryId, LocationId, ProductId, TaxClassId, VariantId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Currency, Document, FieldError, Json, Result, Timestamp};
+use crate::kernel::{Checks, Currency, Document, FieldError, Json, Metadata, Result, Timestamp};
 use crate::operation::{Mutation, Output};
 use crate::{choice, input, output};
 
@@ -57,8 +57,10 @@ input! {
         categories: Option<Vec<String>>,
         /// Handle of its tax class; `standard` for a new product when left out.
         tax_class: Option<String>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
         /// Handles of the channels it is published in.
         channels: Option<Vec<String>>,
         /// Its variants, found by SKU; those not named stay as they are.
@@ -80,8 +82,10 @@ input! {
         stock_policy: Option<StockPolicy>,
         /// How many may be sold beyond those on hand.
         backorder_limit: Option<i64>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
         /// Its prices; those not named stay.
         #[serde(default)]
         #[graphql(default)]
@@ -201,7 +205,7 @@ struct Known {
     variants: HashMap<ProductId, Vec<VariantRow>>,
     skus: HashMap<String, ProductId>,
     categories: HashMap<String, CategoryId>,
-    channels: Vec<Arc<Channel>>,
+    channels: Vec<Arc<ChannelRow>>,
     locations: HashMap<String, LocationId>,
     taxes: Arc<Taxes>,
 }
@@ -437,7 +441,7 @@ impl Draft {
                     |h| channel(known, h).map(|c| c.id),
                 ))
             }),
-            metadata: row.metadata.clone().map_or(base.metadata, Json),
+            metadata: replaced(base.metadata.0, &row.metadata, &row.private_metadata),
             tax_class_id,
             version: base.version + 1,
             updated_at: now,
@@ -537,6 +541,7 @@ fn variant(
             stock_policy: new.stock_policy,
             backorder_limit: new.backorder_limit,
             metadata: new.metadata.clone(),
+            private_metadata: new.private_metadata.clone(),
         };
         return draft::variant_row(product, &fresh, VariantId::new(), position, now);
     };
@@ -555,10 +560,7 @@ fn variant(
         backorder_limit: new.backorder_limit.or(old
             .backorder_limit
             .filter(|_| stock_policy == StockPolicy::Backorder)),
-        metadata: new
-            .metadata
-            .clone()
-            .map_or_else(|| old.metadata.clone(), Json),
+        metadata: replaced(old.metadata.0.clone(), &new.metadata, &new.private_metadata),
         version: old.version + 1,
         updated_at: now,
         ..old.clone()
@@ -657,7 +659,19 @@ fn tax_class(
     found.unwrap_or_else(TaxClassId::new)
 }
 
-fn channel<'a>(known: &'a Known, handle: &str) -> Option<&'a Arc<Channel>> {
+/// What is said replaces what was there.
+fn replaced(
+    old: Metadata,
+    public: &Option<Document>,
+    private: &Option<Document>,
+) -> Json<Metadata> {
+    Json(Metadata {
+        public: public.clone().unwrap_or(old.public),
+        private: private.clone().unwrap_or(old.private),
+    })
+}
+
+fn channel<'a>(known: &'a Known, handle: &str) -> Option<&'a Arc<ChannelRow>> {
     known.channels.iter().find(|c| c.handle == handle)
 }
 

@@ -9,7 +9,8 @@ mod operations;
 mod queries;
 
 pub use model::{
-    CapturePolicy, Channel, ChannelStatus, Channels, CreateChannel, OrderNumbers, UpdateChannel,
+    CapturePolicy, Channel, ChannelRow, ChannelStatus, Channels, CreateChannel, OrderNumbers,
+    UpdateChannel,
 };
 pub use queries::{next_number_statement, take_order_number};
 

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::queries;
+use crate::auth::Actor;
 use crate::context::{Kept, Tx};
 use crate::db::Conn;
 use crate::kernel::ids::ChannelId;
 use crate::kernel::money::{Rounding, TaxPer, Terms};
-use crate::kernel::{Code, Currency, Document, Error, Json, Patch, Result, Timestamp};
+use crate::kernel::{Code, Currency, Document, Error, Json, Metadata, Patch, Result, Timestamp};
 use crate::operation::Output;
 use crate::schema::channels;
 use crate::{choice, input, output};
@@ -44,11 +45,39 @@ choice! {
     }
 }
 
+/// A channel as the database has it.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = channels)]
+#[diesel(treat_none_as_null = true)]
+pub struct ChannelRow {
+    pub id: ChannelId,
+    pub handle: String,
+    pub name: String,
+    pub status: ChannelStatus,
+    pub currency: Currency,
+    pub currencies: Json<Vec<Currency>>,
+    pub countries: Json<Vec<String>>,
+    pub prices_include_tax: bool,
+    pub rounding: Rounding,
+    pub tax_per: TaxPer,
+    pub order_numbers: OrderNumbers,
+    pub order_number_prefix: String,
+    pub hold_minutes: i64,
+    pub metadata: Json<Metadata>,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub capture: CapturePolicy,
+    pub risk_checks: bool,
+    pub risk_investigate_from: i64,
+    pub risk_cancel_from: i64,
+    pub risk_first_order_from: Option<i64>,
+    pub invoice_needs_terms: bool,
+    pub cancel_unpaid_after: Option<i64>,
+}
+
 output! {
     /// A sales channel.
-    #[derive(Queryable, Selectable, Insertable, AsChangeset)]
-    #[diesel(table_name = channels)]
-    #[diesel(treat_none_as_null = true)]
     Channel {
         /// Its id.
         id: ChannelId,
@@ -61,41 +90,48 @@ output! {
         /// The currency it sells in when nothing else is asked for.
         currency: Currency,
         /// Every currency it sells in.
-        #[schema(value_type = Vec<Currency>)]
-        currencies: Json<Vec<Currency>>,
+        currencies: Vec<Currency>,
         /// The countries it delivers to (ISO 3166-1 alpha-2); the first is the one prices are taxed for by default.
-        #[schema(value_type = Vec<String>)]
-        countries: Json<Vec<String>>,
+        countries: Vec<String>,
         /// Whether its prices contain the tax.
         prices_include_tax: bool,
         /// How its amounts are rounded.
         rounding: Rounding,
         /// Whether tax is rounded once a line or once a unit.
         tax_per: TaxPer,
-        /// How its orders are numbered.
-        order_numbers: OrderNumbers,
-        /// What its order numbers begin with.
-        order_number_prefix: String,
+        /// How its orders are numbered; null for a publishable key.
+        #[schema(required = true)]
+        order_numbers: Option<OrderNumbers>,
+        /// What its order numbers begin with; null for a publishable key.
+        #[schema(required = true)]
+        order_number_prefix: Option<String>,
         /// How many minutes a checkout holds its stock.
         hold_minutes: i64,
-        /// Free data of the shop's own.
-        #[schema(value_type = Document)]
-        metadata: Json<Document>,
+        /// Free data of the shop's own, which shop fronts see.
+        metadata: Document,
+        /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
+        #[schema(required = true)]
+        private_metadata: Option<Document>,
         /// Raised by every change.
         version: i64,
         /// When it was created.
         created_at: Timestamp,
         /// When it was last changed.
         updated_at: Timestamp,
-        /// When the money of its orders is taken.
-        capture: CapturePolicy,
-        /// Whether its orders are assessed for risk.
-        risk_checks: bool,
-        /// From which score on an order is put on hold until somebody decides.
-        risk_investigate_from: i64,
-        /// From which score on an order is called off.
-        risk_cancel_from: i64,
-        /// From which total on a first order counts as a sign, in minor units of the channel's currency; null = never.
+        /// When the money of its orders is taken; null for a publishable key.
+        #[schema(required = true)]
+        capture: Option<CapturePolicy>,
+        /// Whether its orders are assessed for risk; null for a publishable key.
+        #[schema(required = true)]
+        risk_checks: Option<bool>,
+        /// From which score on an order is put on hold until somebody decides; null for a publishable key.
+        #[schema(required = true)]
+        risk_investigate_from: Option<i64>,
+        /// From which score on an order is called off; null for a publishable key.
+        #[schema(required = true)]
+        risk_cancel_from: Option<i64>,
+        /// From which total on a first order counts as a sign, in minor units of the channel's currency; null = never,
+        /// and for a publishable key.
         #[schema(required = true)]
         risk_first_order_from: Option<i64>,
         /// Whether an invoice is for customers on credit terms alone.
@@ -136,8 +172,10 @@ input! {
         hold_minutes: Option<i64>,
         /// When the money of its orders is taken; `manual` when left out.
         capture: Option<CapturePolicy>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        private_metadata: Option<Document>,
     }
     /// A change of a channel.
     UpdateChannel {
@@ -202,10 +240,14 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<i64>)]
         cancel_unpaid_after: Patch<i64>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]
         metadata: Patch<Document>,
+        /// Free data of the shop's own that shop fronts do not see.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Document>)]
+        private_metadata: Patch<Document>,
     }
 }
 
@@ -215,7 +257,38 @@ impl Output for Channel {
     }
 }
 
-impl Channel {
+impl ChannelRow {
+    /// The channel as the caller sees it: a shop front what it needs to sell.
+    pub fn seen_by(self, actor: &Actor) -> Channel {
+        Channel {
+            id: self.id,
+            handle: self.handle,
+            name: self.name,
+            status: self.status,
+            currency: self.currency,
+            currencies: self.currencies.0,
+            countries: self.countries.0,
+            prices_include_tax: self.prices_include_tax,
+            rounding: self.rounding,
+            tax_per: self.tax_per,
+            order_numbers: actor.private(self.order_numbers),
+            order_number_prefix: actor.private(self.order_number_prefix),
+            hold_minutes: self.hold_minutes,
+            private_metadata: actor.private(self.metadata.0.private),
+            metadata: self.metadata.0.public,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            capture: actor.private(self.capture),
+            risk_checks: actor.private(self.risk_checks),
+            risk_investigate_from: actor.private(self.risk_investigate_from),
+            risk_cancel_from: actor.private(self.risk_cancel_from),
+            risk_first_order_from: actor.private(self.risk_first_order_from).flatten(),
+            invoice_needs_terms: self.invoice_needs_terms,
+            cancel_unpaid_after: self.cancel_unpaid_after,
+        }
+    }
+
     /// How its amounts are computed.
     pub fn terms(&self) -> Terms {
         Terms {
@@ -254,7 +327,7 @@ impl Channel {
 }
 
 /// All channels, as a process keeps them.
-pub struct Channels(Vec<Arc<Channel>>);
+pub struct Channels(Vec<Arc<ChannelRow>>);
 
 impl Kept for Channels {
     fn load(conn: &mut Conn) -> Result<Self> {
@@ -266,12 +339,12 @@ impl Kept for Channels {
 
 impl Channels {
     /// Every channel.
-    pub fn iter(&self) -> impl Iterator<Item = &Channel> {
+    pub fn iter(&self) -> impl Iterator<Item = &ChannelRow> {
         self.0.iter().map(AsRef::as_ref)
     }
 
     /// The channel with this id.
-    pub fn get(tx: &Tx<'_>, id: ChannelId) -> Result<Arc<Channel>> {
+    pub fn get(tx: &Tx<'_>, id: ChannelId) -> Result<Arc<ChannelRow>> {
         let channels = tx.app().kept::<Self>()?;
         channels
             .0
@@ -282,7 +355,11 @@ impl Channels {
     }
 
     /// The channel that the caller means: a shop front's own, else the one named at `pointer`.
-    pub fn of_caller(tx: &Tx<'_>, named: Option<ChannelId>, pointer: &str) -> Result<Arc<Channel>> {
+    pub fn of_caller(
+        tx: &Tx<'_>,
+        named: Option<ChannelId>,
+        pointer: &str,
+    ) -> Result<Arc<ChannelRow>> {
         let missing = || {
             let message = "A secret key belongs to no channel; name one.";
             Error::invalid(pointer, "required", message)
@@ -295,7 +372,7 @@ impl Channels {
     }
 
     /// Every channel.
-    pub fn all(tx: &Tx<'_>) -> Result<Vec<Arc<Channel>>> {
+    pub fn all(tx: &Tx<'_>) -> Result<Vec<Arc<ChannelRow>>> {
         Ok(tx.app().kept::<Self>()?.0.clone())
     }
 }

@@ -1,15 +1,18 @@
-use super::model::{CapturePolicy, ChannelStatus, CreateChannel, OrderNumbers, UpdateChannel};
+use super::model::{
+    CapturePolicy, ChannelRow, ChannelStatus, CreateChannel, OrderNumbers, UpdateChannel,
+};
 use super::{Channel, GetChannel, ListChannels, queries};
 use crate::context::{Topic, Tx};
 use crate::kernel::ids::ChannelId;
 use crate::kernel::money::{Rounding, TaxPer};
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Checks, Error, Json, Page, Result, patch};
+use crate::kernel::{Checks, Error, Json, Metadata, Page, Result, patch};
 use crate::operation::{Mutation, Query};
 
 impl Query for GetChannel {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
-        queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))
+        let channel = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))?;
+        Ok(channel.seen_by(tx.actor()))
     }
 }
 
@@ -28,7 +31,7 @@ impl Query for ListChannels {
                 key: SortKey::Id,
                 id: c.id.uuid(),
             },
-            Ok,
+            |rows| Ok(rows.into_iter().map(|c| c.seen_by(tx.actor())).collect()),
         )
     }
 }
@@ -37,7 +40,7 @@ impl Mutation for CreateChannel {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
         let mut currencies = vec![self.currency];
         currencies.extend(self.currencies.iter().filter(|c| **c != self.currency));
-        let channel = Channel {
+        let channel = ChannelRow {
             id: ChannelId::new(),
             handle: self.handle.clone(),
             name: self.name.clone(),
@@ -52,7 +55,7 @@ impl Mutation for CreateChannel {
             order_number_prefix: self.order_number_prefix.clone().unwrap_or_default(),
             hold_minutes: self.hold_minutes.unwrap_or(15),
             capture: self.capture.unwrap_or(CapturePolicy::Manual),
-            metadata: Json(self.metadata.clone().unwrap_or_default()),
+            metadata: Metadata::new(self.metadata.as_ref(), self.private_metadata.as_ref()),
             version: 1,
             created_at: tx.now,
             updated_at: tx.now,
@@ -66,14 +69,14 @@ impl Mutation for CreateChannel {
         check(&channel)?;
         queries::insert(tx, &channel)?;
         tx.touch(Topic::Settings);
-        Ok(channel)
+        Ok(channel.seen_by(tx.actor()))
     }
 }
 
 impl Mutation for UpdateChannel {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))?;
-        let changed = Channel {
+        let changed = ChannelRow {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             status: patch::required(&self.status, old.status, "/status")?,
             currencies: Json(patch::required(
@@ -122,11 +125,9 @@ impl Mutation for UpdateChannel {
                 &self.cancel_unpaid_after,
                 old.cancel_unpaid_after,
             ),
-            metadata: Json(patch::required(
-                &self.metadata,
-                old.metadata.0.clone(),
-                "/metadata",
-            )?),
+            metadata: old
+                .metadata
+                .patched(&self.metadata, &self.private_metadata)?,
             version: old.version + 1,
             updated_at: tx.now,
             ..old
@@ -140,11 +141,11 @@ impl Mutation for UpdateChannel {
         )?;
         tx.touch(Topic::Settings);
         tx.touch(Topic::Catalog);
-        Ok(changed)
+        Ok(changed.seen_by(tx.actor()))
     }
 }
 
-fn check(channel: &Channel) -> Result<()> {
+fn check(channel: &ChannelRow) -> Result<()> {
     let mut checks = Checks::new();
     let prefix = &channel.order_number_prefix;
     checks

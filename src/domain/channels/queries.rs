@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::Channel;
+use super::model::ChannelRow;
 use crate::context::Tx;
 use crate::db::Conn;
 use crate::kernel::ids::ChannelId;
@@ -9,32 +9,32 @@ use crate::kernel::{Code, Error, Result};
 use crate::schema::{channels, order_counters};
 use crate::{on, params};
 
-pub fn all(conn: &mut Conn) -> Result<Vec<Channel>> {
+pub fn all(conn: &mut Conn) -> Result<Vec<ChannelRow>> {
     Ok(on!(conn, |c| channels::table
         .order(channels::id)
-        .select(Channel::as_select())
+        .select(ChannelRow::as_select())
         .load(c))?)
 }
 
 /// A shop front sees its own channel only.
-pub fn find(tx: &mut Tx<'_>, id: ChannelId) -> Result<Option<Channel>> {
+pub fn find(tx: &mut Tx<'_>, id: ChannelId) -> Result<Option<ChannelRow>> {
     if tx.actor().channel().is_some_and(|own| own != id) {
         return Ok(None);
     }
     Ok(on!(tx.conn, |c| channels::table
         .find(id)
-        .select(Channel::as_select())
+        .select(ChannelRow::as_select())
         .first(c)
         .optional())?)
 }
 
-pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<Channel>> {
+pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<ChannelRow>> {
     let own = tx.actor().channel();
     Ok(on!(tx.conn, |c| {
         let mut query = channels::table
             .order(channels::id)
             .limit(page.fetch())
-            .select(Channel::as_select())
+            .select(ChannelRow::as_select())
             .into_boxed();
         if let Some(own) = own {
             query = query.filter(channels::id.eq(own));
@@ -46,7 +46,7 @@ pub fn list(tx: &mut Tx<'_>, page: &PageRequest) -> Result<Vec<Channel>> {
     })?)
 }
 
-pub fn insert(tx: &mut Tx<'_>, channel: &Channel) -> Result<()> {
+pub fn insert(tx: &mut Tx<'_>, channel: &ChannelRow) -> Result<()> {
     let inserted = on!(tx.conn, |c| diesel::insert_into(channels::table)
         .values(channel)
         .execute(c));
@@ -60,7 +60,7 @@ pub fn insert(tx: &mut Tx<'_>, channel: &Channel) -> Result<()> {
     Ok(())
 }
 
-pub fn update(tx: &mut Tx<'_>, channel: &Channel, expected: i64, current: i64) -> Result<()> {
+pub fn update(tx: &mut Tx<'_>, channel: &ChannelRow, expected: i64, current: i64) -> Result<()> {
     let changed = on!(tx.conn, |c| {
         diesel::update(
             channels::table

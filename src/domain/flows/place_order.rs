@@ -496,7 +496,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     }
     Ok(ControlFlow::Break(Placement::placed(Order {
         coupons: redeemed(checkout),
-        ..Order::new(order, lines, payments)
+        ..Order::new(order, lines, payments, tx.actor())
     })))
 }
 

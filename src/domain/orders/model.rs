@@ -1,6 +1,7 @@
 use diesel::prelude::*;
 
 use super::holds::OrderHold;
+use crate::auth::Actor;
 use crate::domain::carts::{Address, LineTax, OrderSource};
 use crate::domain::coupons::RedeemedCoupon;
 use crate::domain::payments::{Payment, PaymentStatus};
@@ -9,7 +10,7 @@ use crate::kernel::ids::{
 };
 use crate::kernel::money::{Rounding, TaxPer};
 use crate::kernel::state::Lifecycle;
-use crate::kernel::{Currency, Document, Json, Money, Timestamp};
+use crate::kernel::{Currency, Document, Json, Metadata, Money, Timestamp};
 use crate::operation::Output;
 use crate::schema::{order_lines, orders};
 use crate::{choice, output};
@@ -132,7 +133,7 @@ pub struct OrderRow {
     pub tax_total: i64,
     pub grand_total: i64,
     pub cancelled_total: i64,
-    pub metadata: Json<Document>,
+    pub metadata: Json<Metadata>,
     pub version: i64,
     pub placed_at: Timestamp,
     pub updated_at: Timestamp,
@@ -223,8 +224,11 @@ output! {
         allowed_actions: Vec<OrderAction>,
         /// What keeps it from going on, and what did, oldest first.
         holds: Vec<OrderHold>,
-        /// Free data of the shop's own.
+        /// Free data of the shop's own, which shop fronts see.
         metadata: Document,
+        /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
+        #[schema(required = true)]
+        private_metadata: Option<Document>,
         /// Raised by every change.
         version: i64,
         /// When it was placed.
@@ -297,8 +301,13 @@ impl Output for Order {
 }
 
 impl Order {
-    /// The order as clients see it, before anybody has put it on hold, and without its coupons.
-    pub fn new(row: OrderRow, lines: Vec<OrderLineRow>, payments: Vec<Payment>) -> Self {
+    /// The order as the caller sees it, before anybody has put it on hold, and without its coupons.
+    pub fn new(
+        row: OrderRow,
+        lines: Vec<OrderLineRow>,
+        payments: Vec<Payment>,
+        actor: &Actor,
+    ) -> Self {
         let currency = row.currency;
         let money = |amount| Money { amount, currency };
         let lines: Vec<OrderLine> = lines
@@ -357,7 +366,8 @@ impl Order {
             payments,
             allowed_actions,
             holds: Vec::new(),
-            metadata: row.metadata.0,
+            private_metadata: actor.private(row.metadata.0.private),
+            metadata: row.metadata.0.public,
             version: row.version,
             placed_at: row.placed_at,
             updated_at: row.updated_at,

@@ -81,6 +81,7 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
     let discounted: Vec<_> = discounted.map(|o| (o.id, o.currency)).collect();
     let mut coupons = coupons::of_orders(tx, &discounted)?;
     let mut found = payments::of_checkouts(tx, rows.iter().map(|o| o.checkout_id))?;
+    let actor = tx.actor();
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -91,7 +92,7 @@ pub fn complete(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<Order>> {
             Order {
                 coupons,
                 holds,
-                ..Order::new(row, own, payments)
+                ..Order::new(row, own, payments, actor)
             }
         })
         .collect())

@@ -146,6 +146,7 @@ pub fn product(number: u64) -> UpsertProduct {
         categories: Some(vec![thing.1.to_owned()]),
         tax_class: Some(thing.2.to_owned()),
         metadata: Some(Document::default()),
+        private_metadata: None,
         channels: Some(vec!["eu".to_owned(), "uk".to_owned()]),
         variants: variants.collect(),
     }
@@ -179,6 +180,7 @@ fn variant(
         stock_policy: Some(StockPolicy::Deny),
         backorder_limit: None,
         metadata: None,
+        private_metadata: None,
         prices: vec![price("eu", euro), price("uk", ending(euro * 87 / 100))],
         stock: vec![
             stock("berlin", dice.between(0, 60)),

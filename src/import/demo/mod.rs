@@ -89,7 +89,8 @@ pub fn look(conn: &mut Conn) -> Result<Found> {
     if channels.peek().is_none() {
         return Ok(Found::Nothing);
     }
-    let is_demo = channels.any(|channel| channel.metadata.0.0.get("demo") == Some(&true.into()));
+    let is_demo =
+        channels.any(|channel| channel.metadata.public.0.get("demo") == Some(&true.into()));
     Ok(if is_demo { Found::Demo } else { Found::Shop })
 }
 

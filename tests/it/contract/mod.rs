@@ -1,5 +1,6 @@
 //! What must hold for every operation and at every door, however many there are.
 
+mod audience;
 mod bombs;
 mod documents;
 mod doors;
