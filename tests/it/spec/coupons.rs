@@ -343,7 +343,8 @@ both! {
         assert_eq!(placed.at("/order/coupons"), &took);
         assert_eq!(cart.place().ok().json, placed.json);
         assert_eq!(coupon.used(), 1, "placed again it is used once");
-        let seen = shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
+        let mut seen = shop.staff().get(&format!("/orders/{}", placed.text("/order/id"))).ok();
+        assert_eq!(std::mem::take(&mut seen.json["privateMetadata"]), json!({}));
         assert_eq!(&seen.json, placed.at("/order"));
         assert_eq!(shop.staff().get("/orders").ok().at("/items/0/coupons"), &took);
         shop.check();
