@@ -191,15 +191,84 @@ fn invalid_input(path: &serde_path_to_error::Path, message: &str) -> Error {
         pointer.push('/');
         pointer.push_str(name);
     }
-    let message = format!("{}.", capital(message));
-    Error::field(Code::InvalidInput, pointer, code, message)
+    Error::field(Code::InvalidInput, pointer, code, plain(message))
 }
 
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+/// What the reader of JSON and of query strings says, in words that need no knowledge of how it was written.
+pub fn plain(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (name, known) = quoted.split_first().unwrap_or((&"", &[]));
+    let there_are = if known.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    };
+    let starts = |with: &str| message.starts_with(with);
+    if starts("missing field") {
+        return format!("The field {name} is missing.");
+    }
+    if starts("duplicate field") {
+        return format!("The field {name} is there twice.");
+    }
+    if starts("unknown field") {
+        return format!("There is no field {name} here; {there_are}.");
+    }
+    if starts("unknown variant") {
+        return format!("There is no value {name} here; {there_are}.");
+    }
+    if starts("provided string was not") {
+        return "Must be true or false.".to_owned();
+    }
+    if starts("invalid digit") || starts("cannot parse integer") || starts("invalid float") {
+        return "Must be a whole number.".to_owned();
+    }
+    if starts("number too") {
+        return "Is too large a number.".to_owned();
+    }
+    if let Some((found, wanted)) = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "))
+        .or(message.strip_prefix("invalid length "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        return format!(
+            "Must be {}, not {}.",
+            kind_wanted(wanted),
+            kind_found(found)
+        );
+    }
+    let mut chars = message.trim_end_matches('.').chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).chain(['.']).collect()
+}
+
+fn kind_wanted(wanted: &str) -> &str {
+    const INTEGERS: [&str; 8] = ["i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8"];
+    match wanted {
+        _ if INTEGERS.contains(&wanted) || wanted == "usize" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "a borrowed string" | "str" | "string" => "a text",
+        "unit" => "null",
+        _ if wanted.starts_with("a sequence") || wanted.starts_with("tuple") => "a list",
+        _ if wanted.starts_with("struct") || wanted == "a map" || wanted == "a JSON object" => {
+            "an object"
+        }
+        _ if wanted.contains("enum") || wanted.contains("variant") => "one of the known values",
+        _ => wanted,
+    }
+}
+
+fn kind_found(found: &str) -> &str {
+    match found.split([' ', '`', '"']).next().unwrap_or_default() {
+        "string" | "character" | "bytes" => "a text",
+        "integer" | "floating" => found.split('`').nth(1).unwrap_or("a number"),
+        "boolean" => "true or false",
+        "null" | "unit" | "Option" => "null",
+        "sequence" => "a list",
+        "map" | "newtype" | "enum" | "struct" | "unit variant" => "an object",
+        _ => "that",
+    }
 }
 
 /// A JSON object with more fields than its text has.

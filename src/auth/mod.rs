@@ -104,7 +104,10 @@ impl FromStr for Scope {
             .iter()
             .copied()
             .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| format!("there is no scope {text}"))
+            .ok_or_else(|| {
+                let all: Vec<&str> = Self::ALL.iter().map(|scope| scope.as_str()).collect();
+                format!("There is no scope {text}; there are: {}.", all.join(", "))
+            })
     }
 }
 

@@ -80,7 +80,9 @@ codes! {
     CreditLimitExceeded = 409 "CREDIT_LIMIT_EXCEEDED";
     /// Nothing is sold on the customer's credit terms for now; choose another way to pay.
     CreditOnHold = 409 "CREDIT_ON_HOLD";
-    /// The checkout has expired or was never started; start it again.
+    /// No checkout was started for the cart; start one.
+    CheckoutNotStarted = 409 "CHECKOUT_NOT_STARTED";
+    /// The checkout has expired; start it again.
     CheckoutExpired = 409 "CHECKOUT_EXPIRED";
     /// The object has changed since it was read; fetch it and apply the change again.
     VersionConflict = 412 "VERSION_CONFLICT";

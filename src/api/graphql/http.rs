@@ -218,8 +218,12 @@ fn from_query(query: &str) -> Result<Body> {
         extensions: Option<String>,
     }
     let malformed = |what: String| Error::new(Code::MalformedRequest, what);
-    let parameters: Parameters = serde_html_form::from_str(query)
-        .map_err(|e| malformed(format!("The query string cannot be read: {e}.")))?;
+    let parameters: Parameters = serde_html_form::from_str(query).map_err(|e| {
+        malformed(format!(
+            "The query string cannot be read. {}",
+            input::plain(&e.to_string())
+        ))
+    })?;
     let map = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
         None => Ok(None),
         Some(text) => {

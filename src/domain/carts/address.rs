@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::kernel::Checks;
 
-/// A postal address.
+/// A postal address. What is missing is empty, so that all that is wrong with one is told at once.
 #[derive(
     Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, SimpleObject, InputObject,
 )]
@@ -14,20 +14,28 @@ use crate::kernel::Checks;
 #[graphql(input_name = "AddressInput")]
 pub struct Address {
     /// Who receives.
+    #[serde(default)]
+    #[schema(required = true)]
     pub name: String,
     /// Their company.
     pub company: Option<String>,
     /// Street and number.
+    #[serde(default)]
+    #[schema(required = true)]
     pub line1: String,
     /// What else it takes to find the door.
     pub line2: Option<String>,
     /// Postcode, where the country has them.
     pub postcode: Option<String>,
     /// City.
+    #[serde(default)]
+    #[schema(required = true)]
     pub city: String,
     /// Region or state, as ISO 3166-2 (`US-NY`), where it matters.
     pub region: Option<String>,
     /// Country (ISO 3166-1 alpha-2).
+    #[serde(default)]
+    #[schema(required = true)]
     pub country: String,
     /// Phone number (E.164).
     pub phone: Option<String>,

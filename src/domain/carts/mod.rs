@@ -22,7 +22,7 @@ pub use model::{
 };
 pub use operations::quote_of;
 pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
-pub use quote::{Amounts, Quote, QuoteCoupon, QuoteLine, QuoteShipping};
+pub use quote::{Amounts, Quote, QuoteCoupon, QuoteLine, QuoteShipping, left};
 pub use validation::{AddressMessage, ValidateAddress, ValidatedAddress};
 
 use crate::auth::{Access, Scope};

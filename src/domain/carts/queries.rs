@@ -3,7 +3,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use super::Address;
 use super::model::{CartStatus, OrderSource};
-use crate::auth::Caller;
+use crate::auth::{Actor, Caller};
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CartLineId, ChannelId, CouponId, ShippingMethodId, VariantId};
@@ -119,7 +119,21 @@ fn select(tx: &mut Tx<'_>, id: CartId, lock: &str) -> Result<CartRow> {
     tx.conn
         .rows::<CartSql, CartRow>(&text, params)?
         .pop()
-        .ok_or_else(|| Error::not_found("cart"))
+        .ok_or_else(|| unknown(tx.actor()))
+}
+
+/// A cart of somebody else is none, and what proves that it is the caller's may have been forgotten.
+fn unknown(actor: &Actor) -> Error {
+    let error = Error::not_found("cart");
+    match (&actor.caller, actor.cart_token) {
+        (Caller::Storefront { .. }, None) => error.detail(
+            "There is no such cart, or it is not yours: send the token that createCart gave as X-Cart-Token.",
+        ),
+        (Caller::Storefront { .. }, Some(_)) => {
+            error.detail("There is no such cart, or X-Cart-Token is not its token.")
+        }
+        _ => error,
+    }
 }
 
 /// Raises the version of an open cart, which locks it, and answers with the cart as it is now.

@@ -182,7 +182,7 @@ impl Quote {
                 price: option.amount.amount,
                 amounts: Amounts::of(line, rates),
             });
-        let problems = basis.problems(ships, shipping_line.is_some());
+        let problems = basis.problems(ships, !options.is_empty(), shipping_line.is_some());
         Ok(Self {
             lines,
             coupons,
@@ -374,7 +374,8 @@ impl Basis<'_> {
             return None;
         }
         let available = sellable.available.max(0);
-        let message = format!("There are {available} left, and {wanted} are wanted.");
+        let are = if wanted == 1 { "is" } else { "are" };
+        let message = format!("{}, and {wanted} {are} wanted.", left(available));
         Some(CartProblem {
             available: Some(available),
             ..problem(CartProblemCode::InsufficientStock, &message)
@@ -453,7 +454,8 @@ impl Basis<'_> {
             .options(self.channel.id, country, self.cart.currency, weight, goods))
     }
 
-    fn problems(&self, ships: bool, delivered: bool) -> Vec<CartProblem> {
+    /// What is in the way. `offered` says whether there is a way of delivery, and `delivered` whether the chosen one is one.
+    fn problems(&self, ships: bool, offered: bool, delivered: bool) -> Vec<CartProblem> {
         let cart = self.cart;
         let mut problems = Vec::new();
         if self.lines.is_empty() {
@@ -483,7 +485,15 @@ impl Basis<'_> {
                         .map(|message| problem(CartProblemCode::AddressInvalid, &message)),
                 ),
             }
+            let address = cart.shipping_address.as_ref();
+            let served = address.is_none_or(|a| self.channel.countries.contains(&a.country));
             match cart.shipping_method_id {
+                // That nothing is offered in a country that is not served is said already.
+                None if !offered && !served => {}
+                _ if !offered && cart.shipping_address.is_some() => {
+                    let message = "Nothing is delivered there: no way of delivery takes this cart.";
+                    problems.push(problem(CartProblemCode::DeliveryNotAvailable, message));
+                }
                 None => problems.push(problem(
                     CartProblemCode::DeliveryMissing,
                     "Choose a way of delivery.",
@@ -541,6 +551,15 @@ fn line_input(unit_price: i64, quantity: i64, rates: &[TaxRate]) -> LineInput {
         quantity,
         rates: rates.iter().map(|r| r.rate).collect(),
         ..LineInput::default()
+    }
+}
+
+/// How many there are, for a person.
+pub fn left(units: i64) -> String {
+    match units {
+        0 => "There are none left".to_owned(),
+        1 => "There is 1 left".to_owned(),
+        n => format!("There are {n} left"),
     }
 }
 

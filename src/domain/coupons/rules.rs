@@ -3,7 +3,7 @@
 use super::model::{CouponRow, CouponStatus};
 use crate::kernel::ids::{ChannelId, CouponId};
 use crate::kernel::money::{Discount, OrderDiscount, Rate};
-use crate::kernel::{Currency, Result, Timestamp};
+use crate::kernel::{Currency, Money, Result, Timestamp};
 
 /// A coupon that was entered, and how often its shopper has used it before.
 #[derive(Clone, Debug)]
@@ -82,7 +82,11 @@ impl Presented {
             return said(Obstacle::OtherCurrency, "is for another currency");
         }
         if let Some(minimum) = coupon.minimum.filter(|minimum| purchase.goods < *minimum) {
-            let message = format!("is for goods of {minimum} (minor units) and more");
+            let minimum = Money {
+                amount: minimum,
+                currency: purchase.currency,
+            };
+            let message = format!("is for goods of {minimum} and more");
             return said(Obstacle::BelowMinimum, &message);
         }
         self.limit_reached()

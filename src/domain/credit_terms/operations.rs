@@ -222,10 +222,12 @@ fn refuse(tx: &mut Tx<'_>, terms: &TermsRow, total: i64) -> Result<()> {
     if total <= available {
         return Ok(());
     }
-    let detail = format!(
-        "The order is for {total}, and {available} of the credit are left (minor units of {}).",
-        terms.currency
-    );
+    let money = |amount| Money {
+        amount,
+        currency: terms.currency,
+    };
+    let (wanted, left) = (money(total), money(available));
+    let detail = format!("The order is for {wanted}, and {left} of the credit is left.");
     refused(
         Code::CreditLimitExceeded,
         "credit_limit_exceeded",

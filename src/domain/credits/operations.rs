@@ -254,8 +254,8 @@ fn check_change(checks: &mut Checks, amount: i64, reason: &str) {
 fn adjust(tx: &mut Tx<'_>, account: &AccountRow, amount: i64, reason: &str) -> Result<AccountRow> {
     let Some(row) = queries::shift(tx, account.id, amount, MOST)? else {
         let message = format!(
-            "The balance is {}, and must stay between 0 and 10^12.",
-            account.balance
+            "The balance is {}, and must not be less than nothing or more than {MOST} minor units.",
+            account.money()
         );
         return Err(Error::invalid("/amount", "out_of_range", message));
     };

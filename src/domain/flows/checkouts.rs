@@ -357,6 +357,15 @@ pub fn take(tx: &mut Tx<'_>, cart: CartId) -> Result<Option<CheckoutRow>> {
     one(tx, &text, params![cart, now])
 }
 
+/// Whether a checkout of the cart was ever started.
+pub fn any(tx: &mut Tx<'_>, cart: CartId) -> Result<bool> {
+    let text = "SELECT id FROM checkouts WHERE cart_id = ? LIMIT 1";
+    Ok(!tx
+        .conn
+        .rows::<Id, CheckoutId>(text, params![cart])?
+        .is_empty())
+}
+
 /// Finds a checkout.
 pub fn find(tx: &mut Tx<'_>, id: CheckoutId) -> Result<Option<CheckoutRow>> {
     one(

@@ -153,7 +153,7 @@ pub async fn go_on(cx: &Cx, cart: CartId, payment: PaymentId) -> Result<()> {
     };
     match error.code {
         Code::PaymentDeclined => Ok(()),
-        Code::CheckoutExpired => {
+        Code::CheckoutExpired | Code::CheckoutNotStarted => {
             cx.write(move |tx| payments::check_later(tx, payment, None))
                 .await
         }
@@ -328,7 +328,11 @@ fn placed_before(tx: &mut Tx<'_>, cart: CartId) -> Result<Step> {
     carts::find(tx, cart)?;
     match orders::find_for_checkout(tx, cart)? {
         Some(order) => Ok(ControlFlow::Break(Placement::placed(order))),
-        None => Err(nothing_to_place()),
+        None if checkouts::any(tx, cart)? => Err(nothing_to_place()),
+        None => Err(Error::new(
+            Code::CheckoutNotStarted,
+            "No checkout was started for this cart; start one.",
+        )),
     }
 }
 
@@ -346,7 +350,7 @@ fn answered(tx: &mut Tx<'_>, cart: CartId, step: Step) -> Result<Step> {
 fn nothing_to_place() -> Error {
     Error::new(
         Code::CheckoutExpired,
-        "There is no checkout to place; start one.",
+        "The checkout is over; start it again.",
     )
 }
 

@@ -17,7 +17,7 @@ use crate::domain::saved_methods;
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Code, Error, FieldError, Money, Result};
+use crate::kernel::{Checks, Code, Currency, Error, FieldError, Money, Result};
 use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Keeper, Outcome, PaymentProviders, Reach};
@@ -172,7 +172,7 @@ impl StartCheckout {
         }
         let payment_id = PaymentId::new();
         let shares = self.plan(tx, &cart, quote.total)?;
-        let mut way = Way::of(&quote, chosen, payment_id, shares)?;
+        let mut way = Way::of(&quote, cart.currency, chosen, payment_id, shares)?;
         if credit_terms::is_invoice(&way.chosen.provider, &way.chosen.method) {
             let email = cart.email.as_deref().unwrap_or_default();
             let credit: i64 = way.chosen.credits.iter().map(|share| share.amount).sum();
@@ -273,6 +273,7 @@ impl Way {
     /// What was chosen for the rest, or nothing but credit.
     fn of(
         quote: &Quote,
+        currency: Currency,
         chosen: Option<Way>,
         payment_id: PaymentId,
         credits: Vec<Share>,
@@ -300,7 +301,9 @@ impl Way {
                 ..way
             }),
             (None, _) => {
-                let message = format!("There are {} left to be paid.", quote.total - credit);
+                let amount = quote.total - credit;
+                let left = Money { amount, currency };
+                let message = format!("{left} is left to be paid: say how.");
                 Err(Error::invalid("/payment", "required", message))
             }
         }
@@ -445,7 +448,7 @@ pub fn refuse_shortage(quote: &Quote, shortages: &[Shortage]) -> Error {
         .enumerate()
         .filter_map(|(i, line)| {
             let short = shortages.iter().find(|s| s.variant_id == line.variant_id)?;
-            let message = format!("There are {} left.", short.available);
+            let message = format!("{}.", carts::left(short.available));
             let field = FieldError::new(format!("/lines/{i}"), "insufficient_stock", message);
             Some(FieldError {
                 available: Some(short.available),

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys::KeyText;
@@ -5,7 +6,7 @@ use super::model::{ApiKeyKind, ApiKeyRow, CreateApiKey, NewApiKey, RevokeApiKey}
 use super::{ApiKey, ListApiKeys, queries};
 use crate::auth::Scope;
 use crate::context::Tx;
-use crate::domain::channels::Channels;
+use crate::domain::channels::{ChannelRow, Channels};
 use crate::kernel::ids::ApiKeyId;
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Checks, Error, Json, Page, Result};
@@ -94,7 +95,11 @@ impl CreateApiKey {
         self.channel_id
             .map_or(Ok(()), |id| Channels::get(tx, id).map(drop))
             .map_err(|_| {
-                Error::invalid("/channelId", "unknown_channel", "There is no such channel.")
+                let known = Channels::all(tx).unwrap_or_default();
+                let named = |c: &Arc<ChannelRow>| format!("{} ({})", c.id, c.handle);
+                let known: Vec<String> = known.iter().map(named).collect();
+                let message = format!("There is no such channel; there are: {}.", known.join(", "));
+                Error::invalid("/channelId", "unknown_channel", message)
             })
     }
 }

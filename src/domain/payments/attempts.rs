@@ -167,7 +167,9 @@ pub fn begin(
     let amount = wish.amount.unwrap_or(left);
     let too_much = amount > left && !tx.app().sabotage.removed(Guard::Money);
     if amount <= 0 || too_much {
-        let message = format!("Between 1 and {left}, what is left of the payment.");
+        let most = payment.of(left);
+        let message =
+            format!("More than nothing, and at most {most}, what is left of the payment.");
         return Err(Error::field(
             Code::ValidationFailed,
             "/amount",

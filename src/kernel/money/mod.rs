@@ -74,6 +74,19 @@ impl Money {
     }
 }
 
+impl fmt::Display for Money {
+    /// As people write it: `12.34 EUR`, `-0.05 EUR`, `500 JPY`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = usize::from(self.currency.exponent());
+        let mut text = format!("{:0>1$}", self.amount.unsigned_abs(), digits + 1);
+        if digits > 0 {
+            text.insert(text.len() - digits, '.');
+        }
+        let sign = if self.amount < 0 { "-" } else { "" };
+        write!(f, "{sign}{text} {}", self.currency)
+    }
+}
+
 /// The sum of amounts in minor units of one currency.
 pub fn sum(amounts: impl IntoIterator<Item = i64>) -> Result<i64, MoneyError> {
     amounts
@@ -129,6 +142,21 @@ mod tests {
             amount,
             currency: code.parse()?,
         })
+    }
+
+    #[test]
+    fn an_amount_is_written_as_people_write_it() {
+        let cases = [
+            (1_234, "EUR", "12.34 EUR"),
+            (-5, "EUR", "-0.05 EUR"),
+            (500, "JPY", "500 JPY"),
+            (1_234, "KWD", "1.234 KWD"),
+            (0, "EUR", "0.00 EUR"),
+        ];
+        for (amount, currency, text) in cases {
+            let currency = currency.parse().unwrap();
+            assert_eq!(Money { amount, currency }.to_string(), text);
+        }
     }
 
     #[test]

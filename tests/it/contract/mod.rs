@@ -8,6 +8,7 @@ mod headers;
 mod health;
 mod idempotency;
 mod keys;
+mod messages;
 mod migrations;
 mod permissions;
 mod protocol;

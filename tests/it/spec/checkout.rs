@@ -225,7 +225,7 @@ both! {
     fn without_a_checkout_there_is_nothing_to_place(shop) {
         let store = with_mugs(shop);
         let cart = store.cart(&[("MUG", 1)]);
-        shop.unchanged(|| cart.place().refused(409, "CHECKOUT_EXPIRED"));
+        shop.unchanged(|| cart.place().refused(409, "CHECKOUT_NOT_STARTED"));
         cart.client.get(&cart.path("/checkout")).refused(404, "NOT_FOUND");
     }
 

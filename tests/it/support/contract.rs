@@ -385,7 +385,7 @@ fn pairs(name: &str, value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(|item| pairs(name, item)).collect(),
         Value::String(text) => vec![format!("{name}={}", encode(text))],
-        other => vec![format!("{name}={other}")],
+        other => vec![format!("{name}={}", encode(&other.to_string()))],
     }
 }
 
