@@ -263,7 +263,7 @@ input! {
         billing_address: Option<Address>,
         /// The chosen way of delivery.
         shipping_method_id: Option<ShippingMethodId>,
-        /// `web` from a shop front and `api` from a partner when left out.
+        /// `web` from a shop front and `api` from a partner when left out; a shop front may say `web` or `app` alone.
         source: Option<OrderSource>,
         /// The caller's own reference.
         reference: Option<String>,

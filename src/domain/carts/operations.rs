@@ -13,7 +13,7 @@ use crate::domain::identity::keys;
 use crate::domain::shipping::Shipping;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CartId, VariantId};
-use crate::kernel::{Checks, Json, Metadata, Result, patch, shape};
+use crate::kernel::{Checks, Code, Error, Json, Metadata, Result, patch, shape};
 use crate::operation::{Mutation, Query};
 use crate::ports::address::AddressValidation;
 use crate::sabotage::Guard;
@@ -35,17 +35,14 @@ impl Mutation for CreateCart {
         let channel = Channels::of_caller(tx, self.channel_id, "/channelId")?;
         let currency = channel.currency_or_default(self.currency, "/currency")?;
         let token = keys::random(TOKEN_CHARS)?;
-        let source = match tx.actor().caller {
-            Caller::Storefront { .. } => OrderSource::Web,
-            _ => OrderSource::Api,
-        };
+        let source = source_of(&tx.actor().caller, self.source)?;
         let cart = CartRow {
             id: CartId::new(),
             channel_id: channel.id,
             currency,
             token_hash: keys::token_hash(&token).to_vec(),
             status: CartStatus::Open,
-            source: self.source.unwrap_or(source),
+            source,
             email: self.email.clone(),
             shipping_address: self.shipping_address.clone().map(Json),
             billing_address: self.billing_address.clone().map(Json),
@@ -74,6 +71,21 @@ impl Mutation for CreateCart {
             token,
             cart: quote.into_cart(cart, tx.actor()),
         })
+    }
+}
+
+/// Where the order comes from. A shop front may not say that somebody stood at the counter: its key is known to everybody.
+fn source_of(caller: &Caller, claimed: Option<OrderSource>) -> Result<OrderSource> {
+    match (caller, claimed) {
+        (_, Some(source @ (OrderSource::Web | OrderSource::App))) => Ok(source),
+        (Caller::Storefront { .. }, None) => Ok(OrderSource::Web),
+        (Caller::Storefront { .. }, Some(_)) => Err(Error::field(
+            Code::Forbidden,
+            "/source",
+            "not_allowed",
+            "A publishable key may say `web` or `app`; for any other source use a secret key.",
+        )),
+        (_, claimed) => Ok(claimed.unwrap_or(OrderSource::Api)),
     }
 }
 

@@ -13,6 +13,22 @@ fn shop_with_mugs(shop: &crate::support::Shop) -> Store<'_> {
 }
 
 both! {
+    fn a_shop_front_may_not_claim_another_source_than_its_own(shop) {
+        let store = shop_with_mugs(shop);
+        let cart = |source: &str| json!({ "source": source, "lines": [{ "sku": "MUG", "quantity": 1 }] });
+        shop.unchanged(|| for source in ["in_person", "phone", "marketplace", "api"] {
+            store.front.once().post("/carts", cart(source)).refused(403, "FORBIDDEN").about("/source", "not_allowed");
+        });
+        let query = "mutation ($source: OrderSource!) { createCart(input: { source: $source }) { cart { id } } }";
+        let refused = store.front.once().graphql(query, json!({ "source": "in_person" }));
+        refused.denied("FORBIDDEN").about("/source", "not_allowed");
+        for source in ["web", "app"] {
+            store.front.once().post("/carts", cart(source)).created();
+        }
+        let counter = json!({ "source": "in_person", "channelId": shop.channel.to_string() });
+        shop.staff().once().post("/carts", counter).created();
+    }
+
     fn the_totals_are_sums_of_lines_and_delivery(shop) {
         let store = shop_with_mugs(shop);
         let cart = store.cart(&[("MUG", 2), ("CUP", 3)]).get();
