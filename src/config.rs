@@ -59,11 +59,19 @@ config! {
     docs: Switch = "MERCER_DOCS", "auto";
     /// Whether GraphQL clients may ask for the schema: `true`, `false` or `auto` (only in development).
     introspection: Switch = "MERCER_INTROSPECTION", "auto";
+    /// Which web pages of other origins may call the API, separated by commas: `*` is every page, with a publishable key; an
+    /// origin as `https://admin.example.com` may use secret keys too; empty is none. What is no web page is not asked.
+    cors_origins: Origins = "MERCER_CORS_ORIGINS", "*";
     /// HTTP worker threads; 0 is one a core.
     workers: usize = "MERCER_WORKERS", "0";
     /// Database connections (and threads that use them); 0 is two a worker on SQLite and four on PostgreSQL.
     connections: u32 = "MERCER_CONNECTIONS", "0";
-    /// What is logged: a level, or directives as `info,mercer=debug`.
+    /// The most HTTP connections that are open at a time; further ones wait. Fewer where the system allows fewer open files.
+    http_connections: usize = "MERCER_HTTP_CONNECTIONS", "4096";
+    /// Where `/metrics` is served, and there alone; empty is where everything else is, which the proxy in front should hide.
+    metrics_bind: MetricsBind = "MERCER_METRICS_BIND", "";
+    /// What is logged: a level, or directives as `info,mercer=debug`; `info,mercer::access=off` is without a line for each
+    /// request.
     log: String = "MERCER_LOG", "info";
     /// How it is logged: `text` or `json`.
     log_format: LogFormat = "MERCER_LOG_FORMAT", "text";
@@ -227,6 +235,77 @@ impl Address {
     }
 }
 
+/// An address for metrics, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetricsBind(pub Option<SocketAddr>);
+
+impl FromStr for MetricsBind {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address)))
+    }
+}
+
+impl std::fmt::Display for MetricsBind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |address| address.fmt(f))
+    }
+}
+
+/// The origins whose pages may call the API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// Every page may, with a publishable key.
+    pub any: bool,
+    /// Pages of these origins may, with any key.
+    listed: Vec<String>,
+}
+
+impl Origins {
+    /// Whether this origin is listed by name.
+    pub fn names(&self, origin: &str) -> bool {
+        self.listed.iter().any(|listed| listed == origin)
+    }
+}
+
+impl FromStr for Origins {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut origins = Self::default();
+        for origin in text.split(',').map(str::trim).filter(|o| !o.is_empty()) {
+            if origin == "*" {
+                origins.any = true;
+                continue;
+            }
+            // As browsers write it: a scheme, a host and perhaps a port, all small, and no slash at the end.
+            let (scheme, host) = origin.split_once("://").ok_or(())?;
+            let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let good = !scheme.is_empty()
+                && scheme.chars().all(|c| known(c) || "+-.".contains(c))
+                && !host.is_empty()
+                && host.chars().all(|c| known(c) || "-.:[]".contains(c));
+            if !good {
+                return Err(());
+            }
+            origins.listed.push(origin.to_owned());
+        }
+        Ok(origins)
+    }
+}
+
+impl std::fmt::Display for Origins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let any = self.any.then_some("*");
+        let listed = self.listed.iter().map(String::as_str);
+        f.write_str(&any.into_iter().chain(listed).collect::<Vec<_>>().join(","))
+    }
+}
+
 macro_rules! words {
     ($(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $vdoc:literal])+ $variant:ident = $text:literal ),+ }) => {
         $(#[doc = $doc])+
@@ -302,6 +381,25 @@ mod tests {
         let error = Config::read(&file, env).unwrap_err();
         let about: Vec<&str> = error.fields.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(about, ["wrokers", "bind", "MERCER_WORKERS"]);
+    }
+
+    #[test]
+    fn origins_are_read_as_browsers_write_them() {
+        let text = "*, https://shop.example.com,http://127.0.0.1:3000";
+        let origins: Origins = text.parse().unwrap();
+        assert!(origins.any && origins.names("https://shop.example.com"));
+        assert!(!origins.names("https://shop.example.com.evil.example"));
+        assert_eq!(origins.to_string(), text.replace(' ', ""));
+        assert_eq!("".parse(), Ok(Origins::default()));
+        for wrong in [
+            "shop.example.com",
+            "https://shop.example.com/",
+            "https://Shop.example.com",
+            "https://*.example.com",
+            "https://",
+        ] {
+            assert_eq!(wrong.parse::<Origins>(), Err(()), "{wrong}");
+        }
     }
 
     #[test]

@@ -52,11 +52,23 @@ async fn take_in(app: &App, name: &str, http: &HttpRequest, payload: web::Payloa
         body: &body,
         now: app.clock.now(),
     };
-    let notice = provider.read_notice(&raw).await?;
-    let name = name.to_owned();
-    app.system()
-        .write(move |tx| flows::receive(tx, &name, &notice))
-        .await
+    let notice = provider.read_notice(&raw).await;
+    let kept = match notice {
+        Ok(notice) => {
+            let name = name.to_owned();
+            app.system()
+                .write(move |tx| flows::receive(tx, &name, &notice))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    let outcome = match &kept {
+        Ok(()) => "accepted",
+        Err(error) if error.code.status() < 500 => "refused",
+        Err(_) => "failed",
+    };
+    metrics::webhook(name, outcome);
+    kept
 }
 
 async fn live() -> HttpResponse {
@@ -75,8 +87,8 @@ async fn ready(app: web::Data<App>, ready: web::Data<Ready>) -> HttpResponse {
     }
 }
 
-async fn print_metrics() -> HttpResponse {
+async fn print_metrics(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
-        .body(metrics::print())
+        .body(super::metrics::print(&app).await)
 }

@@ -5,10 +5,13 @@
 mod answer;
 mod bounds;
 mod cache;
+mod cors;
 mod docs;
+mod edge;
 pub mod graphql;
 mod inbound;
 mod input;
+mod metrics;
 pub mod openapi;
 mod request;
 pub mod rest;

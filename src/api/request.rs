@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use uuid::Uuid;
 
+use super::cors;
 use crate::context::{App, Cx};
 use crate::domain::identity;
 use crate::kernel::{Code, Error, Result, net};
@@ -36,6 +37,9 @@ pub async fn context(app: &App, request: &HttpRequest, id: Uuid) -> Result<Cx> {
             )
         })?),
     };
+    if let Some(key) = bearer {
+        cors::refuse_secret_key(&app.config.cors_origins, headers, key)?;
+    }
     let actor = identity::authenticate(app, bearer, text(headers, "x-cart-token")).await?;
     let key = match headers.get("idempotency-key").map(|value| value.to_str()) {
         None => None,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use twox_hash::XxHash3_128;
 
 use super::cache::{Cache, Kept};
@@ -15,7 +15,7 @@ use crate::context::{App, Cx, Topic};
 use crate::kernel::ids::ChannelId;
 use crate::kernel::{Code, Error, Result};
 use crate::operation::{
-    self, Door, Entry, Meta, Mode, Operation, Output, Registry, Trait, Verb, dispatch,
+    self, Door, Entry, Meta, Mode, Operation, Output, Registry, Trait, Verb, dispatch, metrics,
 };
 
 /// Where the paths of the tables begin.
@@ -23,6 +23,16 @@ pub const BASE: &str = "/v1";
 
 /// The REST door.
 pub struct Rest;
+
+/// The path of the operation that answered a request.
+pub struct Route(&'static str);
+
+impl Route {
+    /// The pattern of the path.
+    pub fn path(&self) -> String {
+        format!("{BASE}{}", self.0)
+    }
+}
 
 type Pending = Pin<Box<dyn Future<Output = Result<Reply>>>>;
 type Handler = fn(Cx, Parts) -> Pending;
@@ -106,7 +116,13 @@ pub fn configure(config: &mut web::ServiceConfig, registry: Registry<Rest>) {
 
 /// The operations of one path; a wrong method is 405.
 fn resource(path: &str, entries: Vec<Entry<Handler>>) -> actix_web::Resource {
-    let allowed: Vec<&str> = entries.iter().map(|e| e.meta.verb.as_str()).collect();
+    let allowed: Vec<&str> = entries
+        .iter()
+        .map(|e| match e.meta.verb {
+            Verb::GET => "GET, HEAD",
+            verb => verb.as_str(),
+        })
+        .collect();
     let allowed = allowed.join(", ");
     let mut resource = web::resource(path);
     for entry in entries {
@@ -152,6 +168,7 @@ async fn serve(
     handler: Handler,
 ) -> HttpResponse {
     let id = request::request_id(request.headers());
+    request.extensions_mut().insert(Route(meta.path));
     let cx = match request::context(&app, &request, id).await {
         Ok(cx) => cx,
         Err(error) => return answer::problem(&error, id),
@@ -190,7 +207,9 @@ async fn published(
         cx.app.refresh_versions().await?;
     }
     let version = cx.app.versions.get(Topic::Catalog);
-    let kept = if let Some(kept) = cache.get(channel, line, version) {
+    let known = cache.get(channel, line, version);
+    metrics::cached_read(known.is_some());
+    let kept = if let Some(kept) = known {
         kept
     } else {
         let reply = handler(cx.clone(), parts(request, meta, web::Bytes::new())?).await?;

@@ -1,27 +1,37 @@
 //! The HTTP server: limits, headers, routes, and stopping without dropping anybody.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::http::header;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, middleware, web};
 
 use super::cache::Cache;
+use super::edge::{MetricsAddress, edge};
 use super::graphql::{self, Door};
 use super::inbound::{self, Ready};
 use super::rest::{self, Rest};
-use super::{answer, docs, openapi, request};
+use super::{answer, docs, metrics, openapi, request};
 use crate::config::Config;
 use crate::context::App;
 use crate::kernel::{Code, Error, Result};
+use crate::operation::metrics::Connection;
 use crate::operation::{List, Registry};
+
+/// For how long the other end of a connection may take nothing of what is sent (Linux: `TCP_USER_TIMEOUT`).
+#[cfg(target_os = "linux")]
+const UNREAD: Duration = Duration::from_secs(15);
 
 /// A running server.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it serves metrics, if that is an address of their own.
+    pub metrics: Option<SocketAddr>,
     /// Ends when the server has stopped.
     pub server: actix_web::dev::Server,
     handle: ServerHandle,
@@ -38,14 +48,13 @@ pub struct Registries {
 
 /// Takes the address, before anything else is begun that another process may be doing.
 pub fn bind(config: &Config) -> Result<TcpListener> {
-    TcpListener::bind(config.bind).map_err(|e| {
-        Error::new(
-            Code::Unavailable,
-            format!(
-                "Cannot listen on {}: {e}. Choose another with --bind.",
-                config.bind
-            ),
-        )
+    listen(config.bind, "--bind")
+}
+
+fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|e| {
+        let detail = format!("Cannot listen on {address}: {e}. Choose another with {setting}.");
+        Error::new(Code::Unavailable, detail)
     })
 }
 
@@ -58,6 +67,13 @@ pub fn start(app: &App, registries: &Registries) -> Result<Running> {
 pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Result<Running> {
     let config = &app.config;
     let address = listener.local_addr().map_err(Error::internal)?;
+    let metrics_listener = match config.metrics_bind.0 {
+        Some(address) => Some(listen(address, "MERCER_METRICS_BIND")?),
+        None => None,
+    };
+    let metrics = metrics_listener.as_ref().map(TcpListener::local_addr);
+    let metrics = metrics.transpose().map_err(Error::internal)?;
+    let metrics_address = web::Data::new(MetricsAddress(metrics));
     let data = web::Data::new(app.clone());
     let cache = web::Data::new(Cache::new(config.cache_mib.saturating_mul(1024 * 1024)));
     let door = web::Data::new(Door::new(config)?);
@@ -72,12 +88,14 @@ pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Re
         .max(2);
     let document = openapi::document(&(registries.list)());
     let rest_registry = registries.rest;
-    let server = HttpServer::new(move || {
+    let mut server = HttpServer::new(move || {
         let mut actix = Actix::new()
             .app_data(data.clone())
             .app_data(cache.clone())
             .app_data(door.clone())
             .app_data(ready_for_factory.clone())
+            .app_data(metrics_address.clone())
+            .wrap(middleware::from_fn(edge))
             .wrap(headers())
             .configure(|c| rest::configure(c, rest_registry()))
             .configure(inbound::configure)
@@ -95,16 +113,40 @@ pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Re
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(5))
     .shutdown_timeout(config.drain_seconds)
+    .max_connections(most_connections(config).div_ceil(workers))
+    .on_connect(on_connect)
     .disable_signals()
     .listen(listener)
-    .map_err(Error::internal)?
-    .run();
+    .map_err(Error::internal)?;
+    if let Some(listener) = metrics_listener {
+        server = server.listen(listener).map_err(Error::internal)?;
+    }
+    let server = server.run();
     Ok(Running {
         address,
+        metrics,
         handle: server.handle(),
         server,
         ready,
     })
+}
+
+/// How many connections there may be: some files must be left for the database and for calling out.
+fn most_connections(config: &Config) -> usize {
+    let files = metrics::max_files().and_then(|most| usize::try_from(most).ok());
+    let files = files.map_or(usize::MAX, |most| most.saturating_sub(128).max(16));
+    config.http_connections.min(files).max(1)
+}
+
+/// Counts a connection, and sees to it that one whose other end takes nothing is cut off. HTTP alone would wait for ever with
+/// an answer that nobody reads.
+fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
+    extensions.insert(Connection::open());
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+        // Without it the connection lives on as it would have; there is nothing better to do.
+        let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+    }
 }
 
 impl Running {

@@ -143,6 +143,13 @@ impl Db {
         }
     }
 
+    /// How many pooled connections are in use, and how many are not.
+    pub fn connections(&self) -> (u32, u32) {
+        let state = self.pool.state();
+        let idle = state.idle_connections;
+        (state.connections.saturating_sub(idle), idle)
+    }
+
     /// Runs a read on the blocking pool. A connection that turns out to be dead is replaced.
     pub async fn read<T, F>(&self, work: F) -> Result<T>
     where

@@ -52,6 +52,8 @@ codes! {
     PaymentDeclined = 402 "PAYMENT_DECLINED";
     /// The caller is known but lacks the scope that `detail` names.
     Forbidden = 403 "FORBIDDEN";
+    /// A web page of this origin may not use a secret key; `detail` says what to do.
+    OriginNotAllowed = 403 "ORIGIN_NOT_ALLOWED";
     /// There is no such thing, or the caller may not know of it.
     NotFound = 404 "NOT_FOUND";
     /// The path exists, but not with this method.
@@ -88,6 +90,8 @@ codes! {
     VersionConflict = 412 "VERSION_CONFLICT";
     /// The body is larger than the limit that `detail` names.
     PayloadTooLarge = 413 "PAYLOAD_TOO_LARGE";
+    /// The path and the query string are longer than the limit that `detail` names.
+    UriTooLong = 414 "URI_TOO_LONG";
     /// The body must be `application/json`.
     UnsupportedMediaType = 415 "UNSUPPORTED_MEDIA_TYPE";
     /// A value is readable but not allowed; `errors` names each.
@@ -100,6 +104,8 @@ codes! {
     IdempotencyInProgress = 409 "IDEMPOTENCY_IN_PROGRESS";
     /// Too many wrong codes; try again after the time in `Retry-After`.
     TooManyAttempts = 429 "TOO_MANY_ATTEMPTS";
+    /// The headers are larger than the limit that `detail` names.
+    HeadersTooLarge = 431 "HEADERS_TOO_LARGE";
     /// The GraphQL document does not fit the schema.
     GraphqlInvalid = 400 "GRAPHQL_INVALID";
     /// The GraphQL document asks for more than one request may.

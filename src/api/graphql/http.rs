@@ -315,7 +315,7 @@ fn refuse(error: &Error, media: Media, id: Uuid) -> HttpResponse {
     }]});
     let mut answer = build(status, media, id);
     if error.code == Code::MethodNotAllowed {
-        answer.insert_header((header::ALLOW, "GET, POST"));
+        answer.insert_header((header::ALLOW, "GET, HEAD, POST"));
     }
     if let Some(seconds) = answer::retry_after(error.code) {
         answer.insert_header((header::RETRY_AFTER, seconds));

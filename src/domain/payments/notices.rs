@@ -7,6 +7,7 @@ use crate::context::Tx;
 use crate::kernel::Result;
 use crate::kernel::column::Id;
 use crate::kernel::ids::PaymentId;
+use crate::operation::metrics;
 use crate::params;
 use crate::ports::payment::Notice;
 
@@ -80,5 +81,6 @@ pub fn processed(tx: &mut Tx<'_>, notice: &Received) -> Result<()> {
         "UPDATE payment_notices SET processed_at = ? WHERE provider = ? AND id = ?",
         params![now, notice.provider.as_str(), notice.id.as_str()],
     )?;
+    metrics::webhook(&notice.provider, "processed");
     Ok(())
 }

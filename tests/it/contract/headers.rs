@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::client::{Answer, Client};
 use crate::support::{Kind, Shop};
 
-const EVERY_ANSWER: [(&str, &str); 5] = [
+const EVERY_ANSWER: [(&str, &str); 4] = [
     (
         "strict-transport-security",
         "max-age=63072000; includeSubDomains",
@@ -16,7 +16,6 @@ const EVERY_ANSWER: [(&str, &str); 5] = [
         "default-src 'none'; frame-ancestors 'none'",
     ),
     ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-site"),
 ];
 
 const PAGES: [&str; 4] = [

@@ -1,7 +1,9 @@
 //! What must hold for every operation and at every door, however many there are.
 
 mod audience;
+mod access_log;
 mod bombs;
+mod cors;
 mod documents;
 mod doors;
 mod headers;
@@ -9,6 +11,7 @@ mod health;
 mod idempotency;
 mod keys;
 mod messages;
+mod limits;
 mod migrations;
 mod permissions;
 mod protocol;

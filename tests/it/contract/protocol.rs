@@ -209,15 +209,15 @@ both! {
     fn a_wrong_method_is_405_and_names_the_right_ones(shop) {
         let staff = shop.staff();
         let list = staff.send("DELETE", "/v1/channels", None).refused(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(list.header("allow"), "GET, POST");
+        assert_eq!(list.header("allow"), "GET, HEAD, POST");
         let one = staff.send("PUT", &format!("/v1/channels/{ABSENT}"), None).refused(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(one.header("allow"), "GET, PATCH");
+        assert_eq!(one.header("allow"), "GET, HEAD, PATCH");
         let graphql = staff.send("DELETE", "/graphql", None).refused(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(graphql.header("allow"), "GET, POST");
+        assert_eq!(graphql.header("allow"), "GET, HEAD, POST");
         shop.unchanged(|| {
             let target = "/graphql?query=mutation%20%7BcreateChannel(input:%7Bhandle:%22a%22,name:%22a%22,currency:%22EUR%22,countries:%5B%22DE%22%5D%7D)%7Bid%7D%7D";
             let mutation = staff.send("GET", target, None).refused(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(mutation.header("allow"), "GET, POST");
+            assert_eq!(mutation.header("allow"), "GET, HEAD, POST");
         });
         for method in ["TRACE", "BREW"] {
             assert!([404, 405].contains(&staff.send(method, "/v1/channels", None).status), "{method}");

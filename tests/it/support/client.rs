@@ -36,6 +36,11 @@ impl Client {
         self.address
     }
 
+    /// What it says in this header.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
     /// The same at another server.
     #[must_use]
     pub fn at(&self, address: SocketAddr) -> Self {

@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 pub struct Server {
     pub app: App,
     pub address: SocketAddr,
+    /// Where it serves metrics, if that is an address of their own.
+    pub metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -47,7 +49,7 @@ impl Server {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let running = server::start(&served, &app::registries()).unwrap();
-                tell.send(running.address).unwrap();
+                tell.send((running.address, running.metrics)).unwrap();
                 let stopper = running.stopper();
                 actix_web::rt::spawn(async move {
                     let _ = told_to_stop.await;
@@ -56,10 +58,11 @@ impl Server {
                 running.server.await.unwrap();
             });
         });
-        let address = told.recv().expect("the server started");
+        let (address, metrics) = told.recv().expect("the server started");
         Self {
             app,
             address,
+            metrics,
             stop: Some(stop),
             thread: Some(thread),
         }
