@@ -1,7 +1,7 @@
 //! What must hold for every operation and at every door, however many there are.
 
-mod audience;
 mod access_log;
+mod audience;
 mod bombs;
 mod cors;
 mod documents;
@@ -10,8 +10,8 @@ mod headers;
 mod health;
 mod idempotency;
 mod keys;
-mod messages;
 mod limits;
+mod messages;
 mod migrations;
 mod permissions;
 mod protocol;
