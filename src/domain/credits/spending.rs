@@ -51,7 +51,7 @@ pub fn plan(
         checks.count("/giftCards", codes.len(), MOST_CARDS).done()?;
     }
     let mut pay = |account: &AccountRow, most: i64, pointer: String| {
-        let amount = account.balance.min(most).min(left);
+        let amount = account.balance.min(most).min(left).max(0);
         left -= amount;
         if amount > 0 {
             shares.push(Share {

@@ -13,6 +13,7 @@ use crate::domain::payments::{
     Wish,
 };
 use crate::kernel::ids::PaymentId;
+use crate::kernel::money::sum;
 use crate::kernel::{Error, Result};
 use crate::operation::Answer;
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, Reach, State};
@@ -37,12 +38,15 @@ pub fn due(
         if payment.provider == "manual" || Some(payment.id) == replaced {
             payment.captured.amount
         } else {
-            payment.captured.amount + payment.outstanding.amount
+            payment
+                .captured
+                .amount
+                .saturating_add(payment.outstanding.amount)
         }
     };
     let payments = found.remove(&checkout).unwrap_or_default();
     let others = payments.iter().filter(|p| Some(p.id) != but);
-    let mut covered: i64 = others.map(covers).sum();
+    let mut covered = sum(others.map(covers))?;
     // What went back because units were called off is not due, and covers nothing.
     covered -= payments::given_back(tx, checkout, CALLED_OFF)?;
     if let Some(replaced) = replaced {

@@ -16,7 +16,7 @@ use crate::domain::payments::{
 };
 use crate::input;
 use crate::kernel::ids::{CreditAccountId, OrderId, PaymentAttemptId, PaymentId};
-use crate::kernel::money::Minor;
+use crate::kernel::money::{MAX_AMOUNT, Minor, MoneyError};
 use crate::kernel::{Checks, Code, Error, Money, Result, Timestamp};
 use crate::operation::{Answer, Flow, Mutation};
 use crate::ports::payment::{
@@ -404,12 +404,9 @@ impl Mutation for RecordManualPayment {
         let mut checks = Checks::new();
         checks.text("/reference", &self.reference, 200);
         let amount = self.amount.0;
-        checks.that(
-            amount != 0 && amount.abs() <= 1_000_000_000_000,
-            "/amount",
-            "out_of_range",
-            "Not zero, and at most 10^12 minor units.",
-        );
+        let fits = amount != 0 && (-MAX_AMOUNT..=MAX_AMOUNT).contains(&amount);
+        let message = "Not zero, and from -10^15 to 10^15 minor units.";
+        checks.that(fits, "/amount", "out_of_range", message);
         checks.that(
             amount < 0 || self.lines.is_none(),
             "/lines",
@@ -432,9 +429,9 @@ impl Mutation for RecordManualPayment {
             Some(at) => news.with("received_at", &at.to_string()),
             None => news,
         };
+        let moved = amount.checked_abs().ok_or(MoneyError::Overflow)?;
         if amount < 0 {
-            let back = -amount;
-            if back > standing.kept() {
+            if moved > standing.kept() {
                 let message = format!(
                     "At most {}, what came and did not go back.",
                     standing.kept()
@@ -442,11 +439,11 @@ impl Mutation for RecordManualPayment {
                 return Err(Error::invalid("/amount", "out_of_range", message));
             }
             if let Some(units) = &self.lines {
-                let (lines, _) = count_units(tx, order.id, units, Some(back))?;
-                payments::refunded_by_hand(tx, payment, back, &lines)?;
+                let (lines, _) = count_units(tx, order.id, units, Some(moved))?;
+                payments::refunded_by_hand(tx, payment, moved, &lines)?;
             }
         }
-        let news = News::new(kind, amount.abs(), &self.reference);
+        let news = News::new(kind, moved, &self.reference);
         payments::record(tx, payment, &[data(news)])?;
         let facts = serde_json::json!({
             "paymentId": payment, "orderId": order.id, "reference": self.reference,

@@ -68,10 +68,12 @@ choice! {
 impl OrderPaymentStatus {
     /// Follows from what is due, in minor units, and the payments.
     fn of(due: i64, payments: &[Payment]) -> Self {
-        let sum =
-            |part: fn(&Payment) -> Money| payments.iter().map(|p| part(p).amount).sum::<i64>();
+        let sum = |part: fn(&Payment) -> Money| {
+            let parts = payments.iter().map(|p| part(p).amount);
+            parts.fold(0_i64, i64::saturating_add)
+        };
         let captured = sum(|p| p.captured);
-        let back = sum(|p| p.refunded) + sum(|p| p.charged_back);
+        let back = sum(|p| p.refunded).saturating_add(sum(|p| p.charged_back));
         let has = |status| payments.iter().any(|p| p.status == status);
         if captured > 0 && back >= captured {
             Self::Refunded

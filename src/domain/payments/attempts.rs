@@ -112,8 +112,8 @@ pub fn left(tx: &mut Tx<'_>, payment: PaymentId, standing: &Standing) -> Result<
     };
     let moving = pending(false);
     Ok(Left {
-        reserved: (standing.outstanding - moving).max(0),
-        here: (standing.kept() - pending(true)).max(0),
+        reserved: standing.outstanding.saturating_sub(moving).max(0),
+        here: standing.kept().saturating_sub(pending(true)).max(0),
         moving,
     })
 }

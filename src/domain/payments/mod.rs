@@ -16,6 +16,9 @@
 //! another, so that every posting sums to zero and "where is the money" is one query. An authorisation is a pending transfer,
 //! a capture posts it, a release voids it.
 
+// Amounts come from outside: what would overflow is an error or the most there is, never a panic.
+#![warn(clippy::arithmetic_side_effects)]
+
 mod absorb;
 mod attempts;
 mod model;

@@ -17,6 +17,11 @@ pub struct Standing {
     pub charged_back: i64,
 }
 
+/// What is left of an amount when another is taken away, not less than nothing.
+fn left(of: i64, taken: i64) -> i64 {
+    of.saturating_sub(taken).max(0)
+}
+
 impl Standing {
     /// Follows from the events, in whatever order they became known. Late and repeated news changes nothing that is certain:
     /// what is reserved stays so when a failure is told afterwards.
@@ -25,21 +30,20 @@ impl Standing {
             events
                 .iter()
                 .filter(|e| e.kind == kind)
-                .map(|e| e.amount)
-                .sum::<i64>()
+                .fold(0_i64, |sum, e| sum.saturating_add(e.amount))
         };
         let has = |kind| events.iter().any(|e| e.kind == kind);
         let promised = sum(Kind::AuthorizationSuccess).max(sum(Kind::Awaited));
         let captured = sum(Kind::ChargeSuccess);
-        let refunded = (sum(Kind::RefundSuccess) - sum(Kind::RefundReverse)).max(0);
-        let charged_back = (sum(Kind::Chargeback) - sum(Kind::ChargebackReverse)).max(0);
+        let refunded = left(sum(Kind::RefundSuccess), sum(Kind::RefundReverse));
+        let charged_back = left(sum(Kind::Chargeback), sum(Kind::ChargebackReverse));
         let gone = sum(Kind::CancelSuccess);
-        let outstanding = (promised - captured - gone).max(0);
+        let outstanding = left(left(promised, captured), gone);
         let is_promised = has(Kind::AuthorizationSuccess) || has(Kind::Awaited);
         // Where money was reserved after the shopper's time was over, its own time counts.
         let is_expired = has(Kind::Expired) && (promised == 0 || sum(Kind::Expired) > 0);
         let status = if captured > 0 {
-            if captured > refunded + charged_back {
+            if left(left(captured, refunded), charged_back) > 0 {
                 PaymentStatus::Captured
             } else {
                 PaymentStatus::Refunded
@@ -70,7 +74,7 @@ impl Standing {
 
     /// What is here and has not gone back.
     pub fn kept(&self) -> i64 {
-        (self.captured - self.refunded - self.charged_back).max(0)
+        left(left(self.captured, self.refunded), self.charged_back)
     }
 
     /// The payment as clients see it.

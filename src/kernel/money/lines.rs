@@ -17,7 +17,7 @@ use std::iter::zip;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MoneyError, Rate, Rounding, divide, spread, sum};
+use super::{MAX_AMOUNT, MoneyError, Rate, Rounding, divide, spread, sum};
 
 /// How a channel calculates. A cart or an order keeps the terms it was calculated with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub struct Totals {
     pub gross: i64,
 }
 
-/// Calculates a document.
+/// Calculates a document. One that comes to more than [`MAX_AMOUNT`] is an overflow.
 pub fn calculate(terms: Terms, input: &DocumentInput) -> Result<Document, MoneyError> {
     let inputs = || input.lines.iter().chain(&input.shipping);
     let mut priced: Vec<Priced> = inputs()
@@ -170,6 +170,9 @@ pub fn calculate(terms: Terms, input: &DocumentInput) -> Result<Document, MoneyE
         .collect::<Result<_, _>>()?;
     let shipping = input.shipping.as_ref().and_then(|_| lines.pop());
     let totals = total(&lines, shipping.as_ref())?;
+    if totals.subtotal.max(totals.gross) > MAX_AMOUNT {
+        return Err(MoneyError::Overflow);
+    }
     Ok(Document {
         lines,
         shipping,
@@ -672,16 +675,15 @@ mod tests {
         let overflow = Err(MoneyError::Overflow);
         assert_eq!(calculate_line(NET, line(i64::MAX, 2, &[])?), overflow);
         assert_eq!(calculate_line(NET, line(i64::MAX, 1, &["20"])?), overflow);
-        assert_eq!(
-            calculate_line(GROSS, line(i64::MAX, 1, &["0"])?)?.gross,
-            i64::MAX
-        );
-
-        let input = DocumentInput {
-            lines: vec![line(i64::MAX, 1, &[])?, line(1, 1, &[])?],
-            ..DocumentInput::default()
-        };
-        assert_eq!(calculate(NET, &input), Err(MoneyError::Overflow));
+        let most = line(MAX_AMOUNT, 1, &["0"])?;
+        assert_eq!(calculate_line(GROSS, most)?.gross, MAX_AMOUNT);
+        for (one, other) in [(i64::MAX, 1), (MAX_AMOUNT, 1)] {
+            let input = DocumentInput {
+                lines: vec![line(one, 1, &[])?, line(other, 1, &[])?],
+                ..DocumentInput::default()
+            };
+            assert_eq!(calculate(NET, &input), Err(MoneyError::Overflow));
+        }
         Ok(())
     }
 }

@@ -31,6 +31,10 @@ pub use rounding::{Rounding, divide};
 pub use spread::{cumulative_share, share_of, spread};
 pub use wire::Minor;
 
+/// The most minor units that an order comes to or that people record as one payment: 10^15. Thousands of such amounts still sum
+/// within 64 bits.
+pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+
 /// An amount of money in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

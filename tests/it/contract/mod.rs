@@ -9,6 +9,7 @@ mod doors;
 mod headers;
 mod health;
 mod idempotency;
+mod integers;
 mod keys;
 mod limits;
 mod messages;

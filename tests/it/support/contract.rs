@@ -132,6 +132,69 @@ impl Contract {
             .collect()
     }
 
+    /// Where the operation's input has whole numbers: the names that lead to each, `0` where an array is on the way.
+    pub fn integers(&self, meta: &Meta) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        for (name, (schema, _)) in self.rest_input(meta) {
+            self.find_integers(schema, &mut vec![name], &mut found);
+        }
+        found
+    }
+
+    fn find_integers(&self, schema: &Value, way: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+        let schema = self.resolve(schema);
+        let is = |kind: &str| {
+            let types = schema["type"].as_array().into_iter().flatten();
+            schema["type"] == kind || types.into_iter().any(|one| one == kind)
+        };
+        if is("integer") {
+            found.push(way.clone());
+        }
+        let mut into = |name: &str, schema: &Value| {
+            way.push(name.to_owned());
+            self.find_integers(schema, way, found);
+            way.pop();
+        };
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            into(name, schema);
+        }
+        if is("array") {
+            into("0", &schema["items"]);
+        }
+    }
+
+    /// The least input that has this number at one of the places that [`Contract::integers`] tells.
+    pub fn input_with(&self, meta: &Meta, known: &Ids, way: &[String], number: &Value) -> Input {
+        let mut input = self.least_input(meta, known);
+        let (schema, _) = self.rest_input(meta)[&way[0]];
+        let mut value = input.remove(&way[0]).unwrap_or(Value::Null);
+        self.put(&mut value, schema, known, way, number);
+        input.insert(way[0].clone(), value);
+        input
+    }
+
+    /// Puts a number into what is at the first name of `way`, made up as far as it is not there.
+    fn put(&self, value: &mut Value, schema: &Value, known: &Ids, way: &[String], number: &Value) {
+        let schema = self.resolve(schema);
+        let Some(next) = way.get(1) else {
+            *value = number.clone();
+            return;
+        };
+        if value.is_null() || value == &json!([]) {
+            *value = self.make_up(&way[0], schema, known, 0);
+        }
+        match value {
+            Value::Array(items) => {
+                self.put(&mut items[0], &schema["items"], known, &way[1..], number);
+            }
+            Value::Object(fields) => {
+                let field = fields.entry(next.clone()).or_insert(Value::Null);
+                self.put(field, &schema["properties"][next], known, &way[1..], number);
+            }
+            other => panic!("{way:?} leads into {other}"),
+        }
+    }
+
     /// A value for a schema. Down to `optional` levels the fields of objects that need not be there are there too.
     fn make_up(&self, name: &str, schema: &Value, known: &Ids, optional: usize) -> Value {
         let schema = self.resolve(schema);
@@ -161,6 +224,7 @@ impl Contract {
             .or_else(|| schema["type"][0].as_str())
             .unwrap_or("object");
         match kind {
+            "string" if known.texts.contains_key(name) => json!(known.texts[name]),
             "string" if schema["format"] == "date-time" => json!("2026-03-01T09:30:00Z"),
             // What has a form that its schema does not tell.
             "string" if name.to_ascii_lowercase().contains("countr") => json!("DE"),
@@ -401,9 +465,13 @@ fn encode(text: &str) -> String {
     })
 }
 
-/// Ids that were seen in answers, by prefix.
+/// Ids that were seen in answers, by prefix, and texts that are known.
 #[derive(Default)]
-pub struct Ids(BTreeMap<String, String>);
+pub struct Ids {
+    ids: BTreeMap<String, String>,
+    /// What stands in fields of these names that are plain text: a code, a token.
+    pub texts: BTreeMap<&'static str, String>,
+}
 
 impl Ids {
     /// Remembers the ids of every object in `json`.
@@ -416,7 +484,7 @@ impl Ids {
                     .and_then(Value::as_str)
                     .and_then(|id| Some((id.split_once('_')?.0, id)))
                 {
-                    self.0
+                    self.ids
                         .entry(prefix.to_owned())
                         .or_insert_with(|| id.to_owned());
                 }
@@ -428,6 +496,6 @@ impl Ids {
 
     fn like(&self, pattern: &str) -> Option<&str> {
         let (prefix, _) = pattern.strip_prefix('^')?.split_once('_')?;
-        self.0.get(prefix).map(String::as_str)
+        self.ids.get(prefix).map(String::as_str)
     }
 }
