@@ -116,9 +116,11 @@ pub const INVARIANTS: &[Invariant] = &[
               JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payments p ON p.checkout_id = k.id
                   AND (p.id = k.payment_id OR p.provider IN ('gift_card', 'store_credit'))
               GROUP BY o.id, o.number, o.grand_total
-              HAVING o.grand_total <> sum(CASE WHEN p.id IS NULL THEN 0 ELSE (
-                  SELECT COALESCE(max(e.amount), -1) FROM payment_events e WHERE e.payment_id = p.id
-                    AND e.kind IN ('authorization_success', 'awaited', 'charge_success')) END)",
+              HAVING o.grand_total <> sum(CASE WHEN p.id IS NULL THEN 0 ELSE COALESCE(
+                  (SELECT max(e.amount) FROM payment_events e WHERE e.payment_id = p.id
+                    AND e.kind IN ('authorization_success', 'awaited')),
+                  (SELECT max(e.amount) FROM payment_events e WHERE e.payment_id = p.id
+                    AND e.kind = 'charge_success'), -1) END)",
     },
     Invariant {
         name: "no more is captured than was promised, nor goes back than came",
@@ -169,6 +171,28 @@ pub const INVARIANTS: &[Invariant] = &[
                   GROUP BY p.checkout_id) e ON e.checkout_id = o.checkout_id
               WHERE o.cancelled_total > COALESCE(e.amount, 0)
                 AND NOT EXISTS (SELECT 1 FROM order_events n WHERE n.order_id = o.id AND n.kind = 'refund_due')",
+    },
+    Invariant {
+        name: "what is kept beyond what is due is told",
+        says: "where an order's payments keep more than it comes to, its timeline says so, or a job sends it back",
+        sql: "SELECT 'order ' || o.number || ' (' || id(o.id) || '): kept ' || k.amount || ' of '
+                  || (o.grand_total - o.cancelled_total)
+              FROM orders o JOIN (
+                  SELECT p.checkout_id, sum(CASE WHEN e.kind IN ('charge_success', 'refund_reverse', 'chargeback_reverse')
+                      THEN e.amount ELSE -e.amount END) AS amount
+                  FROM payments p JOIN payment_events e ON e.payment_id = p.id
+                  WHERE e.kind IN ('charge_success', 'refund_success', 'refund_reverse', 'chargeback', 'chargeback_reverse')
+                  GROUP BY p.checkout_id) k ON k.checkout_id = o.checkout_id
+              LEFT JOIN (
+                  SELECT p.checkout_id, sum(CASE WHEN a.status = 'pending' THEN a.amount ELSE 0 END) AS pending,
+                      sum(CASE WHEN l.attempt_id IS NULL THEN 0 ELSE a.amount END) AS of_units
+                  FROM payments p JOIN payment_attempts a ON a.payment_id = p.id
+                  LEFT JOIN (SELECT DISTINCT attempt_id FROM payment_attempt_lines) l ON l.attempt_id = a.id
+                  WHERE a.kind = 'refund' AND a.status <> 'failed' GROUP BY p.checkout_id) r
+              ON r.checkout_id = o.checkout_id
+              WHERE k.amount - COALESCE(r.pending, 0) > o.grand_total - o.cancelled_total - COALESCE(r.of_units, 0)
+                AND NOT EXISTS (SELECT 1 FROM order_events n WHERE n.order_id = o.id AND n.kind = 'refund_due')
+                AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'payments.release')",
     },
     Invariant {
         name: "the ledger follows from the events",

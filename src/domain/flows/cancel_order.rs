@@ -2,7 +2,7 @@
 //! coupons.
 
 use super::later_payments::CALLED_OFF;
-use super::move_money;
+use super::{move_money, overpaid};
 use crate::context::Tx;
 use crate::domain::coupons;
 use crate::domain::credits;
@@ -197,12 +197,10 @@ fn give_back_money(
                 PaymentAttemptKind::Refund,
                 Some(back),
             )?;
-        } else if back > 0 {
-            let facts = serde_json::json!({ "paymentId": payment.id, "amount": back });
-            orders::note(tx, order.id, "refund_due", &facts)?;
         }
     }
-    Ok(())
+    // What people brought, people take back.
+    overpaid::tell(tx, order)
 }
 
 fn begin(

@@ -24,6 +24,7 @@ mod checkouts;
 mod expiring;
 mod later_payments;
 mod move_money;
+mod overpaid;
 mod payment_links;
 mod place_order;
 mod reauthorize;

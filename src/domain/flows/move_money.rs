@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::refund::count_units;
-use super::{ASK_AFTER, expiring};
+use super::{ASK_AFTER, expiring, overpaid};
 use crate::context::{Cx, Tx};
 use crate::domain::credits::{self, CreditStanding};
 use crate::domain::orders::{self, OrderLineUnits, OrderRow};
@@ -301,6 +301,14 @@ pub fn absorb(
             "amount": { "amount": news.amount, "currency": payment.currency },
         });
         tell(tx, payment, order, entry, event, &facts)?;
+        let is_back = matches!(
+            news.kind,
+            PaymentEventKind::RefundReverse | PaymentEventKind::ChargebackReverse
+        );
+        if let Some(order) = order.filter(|_| is_back) {
+            let order = orders::row(tx, order)?;
+            overpaid::tell(tx, &order)?;
+        }
     }
     Ok(absorbed)
 }
@@ -381,7 +389,14 @@ fn tell_attempt(
         "amount": { "amount": attempt.amount, "currency": payment.currency },
         "reason": attempt.reason, "failure": attempt.failure,
     });
-    tell(tx, payment, order, entry, event, &facts)
+    tell(tx, payment, order, entry, event, &facts)?;
+    match order {
+        Some(order) if !well && attempt.kind == PaymentAttemptKind::Refund => {
+            let order = orders::row(tx, order)?;
+            overpaid::tell(tx, &order)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub fn tell(
@@ -451,6 +466,9 @@ impl Mutation for RecordManualPayment {
         });
         orders::note(tx, order.id, "payment_recorded", &facts)?;
         tx.publish("payment.recorded", payment.uuid(), &facts);
+        if amount > 0 {
+            overpaid::tell(tx, &order)?;
+        }
         orders::get(tx, order.id)
     }
 }

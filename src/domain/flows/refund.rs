@@ -1,13 +1,14 @@
 //! Money that goes back: an amount, or what units of an order's lines come to.
 
 use super::move_money::{order_paid_by, shift, turn};
+use super::overpaid;
 use crate::context::{Cx, Tx};
 use crate::domain::orders::{self, OrderLineUnits, OrderRow};
 use crate::domain::payments::{
     self, AttemptLine, PaymentAttemptKind, PaymentDetails, Standing, Wish,
 };
 use crate::kernel::ids::{OrderId, OrderLineId, PaymentId};
-use crate::kernel::money::Minor;
+use crate::kernel::money::{Minor, sum};
 use crate::kernel::{Error, Money, Result};
 use crate::operation::{Answer, Flow, Mutation, Output};
 use crate::ports::payment::PaymentProviders;
@@ -30,7 +31,8 @@ input! {
     SuggestRefund {
         /// The order.
         id: OrderId,
-        /// The units; all that is neither called off nor refunded, and the delivery, when left out.
+        /// The units; all that is neither called off nor refunded, the delivery, and what is kept beyond what is due, when left
+        /// out.
         lines: Option<Vec<OrderLineUnits>>,
     }
 }
@@ -38,8 +40,10 @@ input! {
 output! {
     /// What the money of units of an order comes to, and by which payments it can go back.
     SuggestedRefund {
-        /// What the units come to with tax.
+        /// What the units come to with tax; with `excess`, where no units were named.
         amount: Money,
+        /// What is kept beyond what is due: paid twice or too much, or come after the order was called off.
+        excess: Money,
         /// What can go back now: less than `amount` where less has come, or more went back already.
         refundable: Money,
         /// The units.
@@ -116,7 +120,7 @@ pub fn count_units(
     let lines = orders::lines_of(tx, order)?;
     let shares = orders::to_refund(&lines, Some(units))?;
     orders::refund_lines(tx, shares.iter().map(|s| (s.line_id, s.quantity)))?;
-    let worth = shares.iter().map(|share| share.amount).sum();
+    let worth = sum(shares.iter().map(|share| share.amount))?;
     if amount.is_some_and(|amount| amount > worth) {
         let message = format!("At most {worth}, what the lines come to.");
         return Err(Error::invalid("/amount", "out_of_range", message));
@@ -130,7 +134,11 @@ impl Mutation for SuggestRefund {
         let order = orders::find(tx, self.id)?;
         let lines = orders::lines_of(tx, order.id)?;
         let shares = orders::to_refund(&lines, self.lines.as_deref())?;
-        let worth: i64 = shares.iter().map(|share| share.amount).sum();
+        let mut worth = sum(shares.iter().map(|share| share.amount))?;
+        let excess = overpaid::excess(tx, &order)?;
+        if self.lines.is_none() {
+            worth = sum([worth, excess])?;
+        }
         let payments = spread(tx, &order, worth)?;
         let money = |amount| Money {
             amount,
@@ -138,6 +146,7 @@ impl Mutation for SuggestRefund {
         };
         Ok(SuggestedRefund {
             amount: money(worth),
+            excess: money(excess),
             refundable: money(payments.iter().map(|p| p.amount.amount).sum()),
             lines: shares
                 .iter()

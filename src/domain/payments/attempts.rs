@@ -12,6 +12,7 @@ use super::{PaymentRow, Standing};
 use crate::context::Tx;
 use crate::kernel::column::Id;
 use crate::kernel::ids::{CheckoutId, OrderLineId, PaymentAttemptId, PaymentId};
+use crate::kernel::money::sum;
 use crate::kernel::{Batch, Code, Error, Kind, Result, Timestamp};
 use crate::ports::payment::{Abilities, Captures, Move};
 use crate::sabotage::Guard;
@@ -322,6 +323,30 @@ pub fn given_back(tx: &mut Tx<'_>, checkout: CheckoutId, reason: &str) -> Result
         params![checkout, reason],
     )?;
     Ok(rows.into_iter().sum())
+}
+
+/// Refunds of a checkout's payments that have not failed, in minor units.
+#[derive(Clone, Copy, Debug)]
+pub struct Refunds {
+    /// Of these, on their way.
+    pub pending: i64,
+    /// Of these, for units of lines.
+    pub of_units: i64,
+}
+
+/// What goes back of a checkout's payments.
+pub fn refunds_of(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<Refunds> {
+    let rows = tx.conn.rows::<(BigInt, BigInt), (i64, i64)>(
+        "SELECT CASE WHEN a.status = 'pending' THEN a.amount ELSE 0 END,
+             CASE WHEN EXISTS (SELECT 1 FROM payment_attempt_lines l WHERE l.attempt_id = a.id) THEN a.amount ELSE 0 END
+         FROM payments p JOIN payment_attempts a ON a.payment_id = p.id
+         WHERE p.checkout_id = ? AND a.kind = 'refund' AND a.status <> 'failed'",
+        params![checkout],
+    )?;
+    Ok(Refunds {
+        pending: sum(rows.iter().map(|(pending, _)| *pending))?,
+        of_units: sum(rows.iter().map(|(_, of_units)| *of_units))?,
+    })
 }
 
 /// Refuses a shipment that was captured before, or may have been.

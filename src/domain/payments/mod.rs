@@ -31,7 +31,7 @@ pub use absorb::{Absorbed, absorb, news_of, refuse_mismatch, standing_after};
 pub use attempts::{
     AttemptLine, Claimed, Left, Wish, begin, captured_units, capturing, check_at, come_back, cut,
     due as due_attempts, end, find as find_attempt, given_back, left, lines_of as lines_of_attempt,
-    of_claim, refunded_by_hand, refuse_captured,
+    of_claim, refunded_by_hand, refunds_of, refuse_captured,
 };
 pub use model::{
     AttemptRow, NewPayment, Payment, PaymentAttempt, PaymentAttemptKind, PaymentAttemptStatus,

@@ -352,6 +352,17 @@ output! {
     }
 }
 
+impl Payment {
+    /// What is here and has not gone back, in minor units.
+    pub fn kept(&self) -> i64 {
+        let gone = self
+            .refunded
+            .amount
+            .saturating_add(self.charged_back.amount);
+        self.captured.amount.saturating_sub(gone).max(0)
+    }
+}
+
 impl Output for Payment {}
 impl Output for PaymentDetails {}
 impl Output for LedgerBalances {}

@@ -111,6 +111,67 @@ fn latest(payment: &Answer) -> (i64, String, Vec<i64>) {
     )
 }
 
+/// An order of 100.00 whose money comes by transfer.
+struct ByTransfer<'a> {
+    shop: &'a Shop,
+    order: String,
+    line: Value,
+}
+
+impl<'a> ByTransfer<'a> {
+    fn new(shop: &'a Shop) -> Self {
+        let store = Store::delivering_for_nothing(shop);
+        store.sell(&[("LAMP", 10_000, 10)]);
+        let cart = store.cart(&[("LAMP", 1)]);
+        cart.pay_by(&json!({ "provider": "manual" })).created();
+        let placed = cart.place().ok();
+        Self {
+            shop,
+            order: placed.text("/order/id").to_owned(),
+            line: placed.at("/order/lines/0/id").clone(),
+        }
+    }
+
+    fn ask(&self, what: &str, body: Value) -> Answer {
+        let path = format!("/orders/{}/{what}", self.order);
+        self.shop.staff().once().post(&path, body)
+    }
+
+    /// Money that has come, or with a minus gone back.
+    fn came(&self, amount: i64, reference: &str) {
+        let body = json!({ "amount": amount, "reference": reference });
+        self.ask("payments", body).ok();
+    }
+
+    /// What can go back as both doors suggest it: in all, and beyond what is due.
+    fn suggested(&self) -> (i64, i64) {
+        let rest = self.ask("suggest-refund", json!({})).ok();
+        let query = "mutation($id: ID!) { suggestRefund(input: { id: $id }) {
+            amount { amount } refundable { amount } excess { amount } } }";
+        let staff = self.shop.staff().once();
+        let graphql = staff.graphql(query, json!({ "id": self.order })).ok();
+        let told = graphql.data("suggestRefund");
+        for field in ["amount", "refundable", "excess"] {
+            assert_eq!(
+                told[field]["amount"],
+                rest.at(&format!("/{field}"))["amount"]
+            );
+        }
+        let amount = |field: &str| rest.at(&format!("/{field}/amount")).as_i64().unwrap();
+        (amount("refundable"), amount("excess"))
+    }
+
+    /// What the timeline says is to go back, oldest first.
+    fn told(&self) -> Vec<i64> {
+        let path = format!("/orders/{}/timeline", self.order);
+        let timeline = self.shop.staff().get(&path).ok();
+        let entries = timeline.at("/entries").as_array().unwrap().iter();
+        let due = entries.filter(|entry| entry["kind"] == "refund_due");
+        due.map(|entry| entry["data"]["amount"]["amount"].as_i64().unwrap())
+            .collect()
+    }
+}
+
 both! {
     fn unit_by_unit_gives_back_exactly_what_was_charged(shop) {
         let sold = paid(shop, "approve");
@@ -191,5 +252,75 @@ both! {
             }
         });
         shop.staff().post("/orders/ord_01jq3h5s5vfkg8r4t0x2m6c9ze/suggest-refund", json!({})).refused(404, "NOT_FOUND");
+    }
+
+    fn a_transfer_after_the_order_was_called_off_is_to_go_back(shop) {
+        let order = ByTransfer::new(shop);
+        order.ask("cancel", json!({})).ok();
+        assert_eq!((order.suggested(), order.told()), ((0, 0), vec![]));
+        order.came(10_000, "late");
+        order.came(10_000, "late");
+        assert_eq!((order.suggested(), order.told()), ((10_000, 10_000), vec![10_000]));
+        shop.check();
+        order.came(-4_000, "back-1");
+        assert_eq!(order.suggested(), (6_000, 6_000));
+        order.came(-6_000, "back-2");
+        assert_eq!((order.suggested(), order.told()), ((0, 0), vec![10_000]));
+    }
+
+    fn what_was_transferred_twice_is_to_go_back(shop) {
+        let order = ByTransfer::new(shop);
+        order.came(10_000, "first");
+        assert_eq!((order.suggested(), order.told()), ((10_000, 0), vec![]));
+        order.came(10_000, "second");
+        assert_eq!((order.suggested(), order.told()), ((20_000, 10_000), vec![10_000]));
+        let units = json!({ "lines": [{ "lineId": order.line, "quantity": 1 }] });
+        let named = order.ask("suggest-refund", units).ok();
+        assert_eq!((named.at("/amount/amount"), named.at("/excess/amount")), (&json!(10_000), &json!(10_000)));
+        order.ask("cancel", json!({})).ok();
+        assert_eq!((order.suggested(), order.told()), ((20_000, 20_000), vec![10_000, 20_000]));
+        shop.check();
+    }
+
+    fn a_transfer_of_too_much_is_told_and_the_books_are_sound(shop) {
+        let order = ByTransfer::new(shop);
+        order.came(10_001, "too much");
+        assert_eq!((order.suggested(), order.told()), ((10_001, 1), vec![1]));
+        shop.check();
+        order.came(-1, "back");
+        assert_eq!(order.suggested(), (10_000, 0));
+        order.came(1, "and again");
+        assert_eq!((order.suggested(), order.told()), ((10_001, 1), vec![1, 1]));
+        shop.check();
+    }
+
+    fn money_that_is_kept_and_told_to_nobody_is_noticed(shop) {
+        let order = ByTransfer::new(shop);
+        order.came(10_000, "first");
+        shop.check();
+        shop.connect().batch("UPDATE orders SET cancelled_total = 1").unwrap();
+        let broken = shop.sound().unwrap_err();
+        assert!(broken.contains("what is kept beyond what is due is told"), "{broken}");
+    }
+
+    fn a_fee_that_is_kept_for_units_is_not_to_go_back(shop) {
+        let sold = paid(shop, "approve");
+        sold.ask("refund", json!({ "lines": [sold.mugs(1)], "amount": 300 })).ok();
+        sold.cancel(&Value::Null).ok();
+        assert!(!shop.timeline(sold.id()).contains(&"refund_due".to_owned()));
+        assert_eq!(sold.worth(&Value::Null), (0, 0));
+        shop.check();
+    }
+
+    fn no_amount_of_a_transfer_is_too_large_to_be_refused(shop) {
+        let order = ByTransfer::new(shop);
+        shop.unchanged(|| {
+            for amount in [0, i64::MIN, i64::MIN + 1, i64::MAX, 1_000_000_000_000_001, -1_000_000_000_000_001] {
+                let body = json!({ "amount": amount, "reference": "r" });
+                order.ask("payments", body).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            }
+        });
+        order.came(1_000_000_000_000_000, "the most");
+        assert_eq!(order.suggested().1, 1_000_000_000_000_000 - 10_000);
     }
 }

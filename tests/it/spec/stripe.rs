@@ -582,6 +582,22 @@ stories! {
         w.shop.move_money(&placed, "refund", json!({ "amount": 100 })).ok();
     }
 
+    fn a_dispute_that_is_won_after_the_order_was_called_off_leaves_money_to_go_back(w) {
+        let placed = w.order("pm_card_visa");
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        let (order, intent) = (placed.text("/order/id"), intent_of(&placed));
+        w.gateway.dispute(&intent, "fraudulent");
+        w.news();
+        w.shop.staff().once().post(&format!("/orders/{order}/cancel"), json!({})).ok();
+        w.gateway.close_dispute(&intent, true);
+        w.news();
+        let timeline = w.shop.timeline(order);
+        assert_eq!(timeline[timeline.len() - 2..], ["dispute_won", "refund_due"]);
+        let suggested = w.shop.staff().post(&format!("/orders/{order}/suggest-refund"), json!({})).ok();
+        assert_eq!((suggested.at("/excess/amount"), suggested.at("/refundable/amount")), (&json!(TOTAL), &json!(TOTAL)));
+        w.shop.move_money(&placed, "refund", json!({})).ok();
+    }
+
     fn money_for_an_order_that_cannot_be_is_let_go(w) {
         let (cart, _) = w.checkout(Some("pm_card_threeDSecure2Required"));
         let asked = cart.place().ok();
