@@ -242,6 +242,39 @@ pub struct Abilities {
     pub refunds: bool,
 }
 
+/// Why a provider cannot take an amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotTake {
+    /// What it is, for a program: `amount_not_representable`, `currency_not_supported`.
+    pub code: &'static str,
+    /// What it is, for a person.
+    pub message: String,
+}
+
+impl CannotTake {
+    /// The provider counts the currency in steps of so many minor units, and this is none of them.
+    pub fn step(provider: &str, money: Money, step: i64) -> Self {
+        let currency = money.currency;
+        let step = Money {
+            amount: step,
+            currency,
+        };
+        let message = format!(
+            "{provider} takes {currency} in steps of {step}, and {money} is none; choose another way \
+             to pay, or prices that come to one."
+        );
+        Self {
+            code: "amount_not_representable",
+            message,
+        }
+    }
+
+    /// As an error about a field.
+    pub fn into_error(self, pointer: &str) -> Error {
+        Error::invalid(pointer, self.code, self.message)
+    }
+}
+
 /// How often a payment can be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Captures {
@@ -294,6 +327,11 @@ pub trait PaymentProvider: Send + Sync {
 
     /// Where it decides.
     fn reach(&self) -> Reach<'_>;
+
+    /// Why it cannot take exactly this amount of this currency, if so. It is asked before anything is recorded.
+    fn cannot_take(&self, _: Money) -> Option<CannotTake> {
+        None
+    }
 
     /// Reserves money; without a token, opens a session that the client confirms.
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {

@@ -91,7 +91,9 @@ pub async fn shift(
                 let (payment, events) = payments::lock(tx, id)?;
                 let after = tx.now.plus(ASK_AFTER);
                 let attempt = begin(tx, &payment, &Standing::of(&events), wish, after)?;
-                payments::find_attempt(tx, attempt)?
+                let attempt = payments::find_attempt(tx, attempt)?;
+                refuse_amount(tx, &payment, &attempt)?;
+                attempt
             };
             if attempt.status == PaymentAttemptStatus::Pending {
                 return Ok(ControlFlow::Continue(attempt.id));
@@ -132,6 +134,16 @@ pub fn order_paid_by(tx: &mut Tx<'_>, payment: PaymentId) -> Result<OrderRow> {
         )
     })?;
     orders::lock(tx, order, None)
+}
+
+/// Refuses an amount that the provider cannot move. Reserved money is let go whole, whatever it comes to.
+fn refuse_amount(tx: &Tx<'_>, payment: &PaymentRow, attempt: &AttemptRow) -> Result<()> {
+    let providers = tx.app().part::<PaymentProviders>()?;
+    let provider = providers.get(&payment.provider, "/provider")?;
+    match provider.cannot_take(payment.of(attempt.amount)) {
+        Some(why) if attempt.kind != PaymentAttemptKind::Void => Err(why.into_error("/amount")),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_failed(attempt: &AttemptRow) -> Result<()> {

@@ -13,7 +13,7 @@ use diesel::sql_types::{Binary, Nullable};
 use super::checkouts::Chosen;
 use super::later_payments::{self, Asked, Said};
 use super::place_order::declined;
-use super::start_checkout::choose;
+use super::start_checkout::{choose, refuse_amount};
 use super::{GetPaymentLink, release};
 use crate::context::{Cx, Tx};
 use crate::domain::identity::keys;
@@ -274,9 +274,9 @@ fn is_open(standing: &Standing) -> bool {
 
 impl Flow for PayPaymentLink {
     async fn run(self, cx: &Cx) -> Result<Answer<LinkPayment>> {
-        let token = self.token.clone();
+        let (token, confirms) = (self.token.clone(), self.confirms());
         let finish = move |tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome| {
-            finish(tx, &token, id, outcome)
+            finish(tx, &token, confirms, id, outcome)
         };
         later_payments::make(cx, move |tx| self.begin(tx), finish).await
     }
@@ -298,8 +298,13 @@ impl PayPaymentLink {
             ..payment.authorize(true)
         };
         later_payments::ask(tx, payment, request, |tx, id, outcome| {
-            finish(tx, &self.token, id, outcome)
+            finish(tx, &self.token, self.confirms(), id, outcome)
         })
+    }
+
+    /// Whether the client confirms the payment with the provider, so that after a declined card it confirms it with another.
+    fn confirms(&self) -> bool {
+        self.payment.token.is_none() && self.payment.saved_payment_method_id.is_none()
     }
 
     /// How it is paid.
@@ -348,6 +353,7 @@ impl PayPaymentLink {
                 release::order(tx, &payment)?;
             }
         }
+        refuse_amount(tx, &chosen.provider, due)?;
         let payment = PaymentRow {
             token: chosen.token.clone(),
             ..PaymentRow::new(
@@ -371,15 +377,20 @@ impl PayPaymentLink {
 fn finish(
     tx: &mut Tx<'_>,
     token: &str,
+    confirms: bool,
     id: PaymentId,
     outcome: &Outcome,
 ) -> Result<ControlFlow<LinkPayment, Error>> {
     let link = by_token(tx, token)?;
     let (link, order) = lock(tx, &link)?;
     let now = later_payments::take(tx, &order, id, outcome)?;
+    let session = now.row.session.as_ref();
+    let again = confirms && session.is_some_and(|session| session.client_secret.is_some());
     let outcome = match &now.said {
         Said::Come => LinkPaymentOutcome::Paid,
         Said::Action => LinkPaymentOutcome::ActionRequired,
+        // A card was declined where the client confirms; the same session takes another.
+        Said::Declined(_) if again => LinkPaymentOutcome::ActionRequired,
         Said::Processing => LinkPaymentOutcome::Processing,
         Said::Declined(reason) => return Ok(ControlFlow::Continue(declined("/payment", reason))),
         Said::Over(reason) => {

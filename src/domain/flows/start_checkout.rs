@@ -16,7 +16,7 @@ use crate::domain::payments::{self, NewPayment, PaymentRow, Standing};
 use crate::domain::saved_methods;
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
-use crate::kernel::money::Minor;
+use crate::kernel::money::{Minor, sum};
 use crate::kernel::{Checks, Code, Currency, Error, FieldError, Money, Result};
 use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow};
@@ -183,6 +183,7 @@ impl StartCheckout {
             way.chosen.on_terms =
                 credit_terms::refuse_beyond(tx, email, rest, channel.invoice_needs_terms)?;
         }
+        way.refuse_amount(tx, quote.total, cart.currency)?;
         way.chosen.buyer = Some(Buyer::of(&cart));
         if let Some(replaced) = checkouts::replace(tx, cart.id)? {
             inventory::release(tx, cart.id.uuid())?;
@@ -270,6 +271,16 @@ impl Way {
         Ok(())
     }
 
+    /// Refuses what is left to be paid where the provider cannot take exactly that.
+    fn refuse_amount(&self, tx: &Tx<'_>, total: i64, currency: Currency) -> Result<()> {
+        let credit = sum(self.chosen.credits.iter().map(|share| share.amount))?;
+        if credit == total {
+            return Ok(());
+        }
+        let amount = sum([total, -credit])?;
+        refuse_amount(tx, &self.chosen.provider, Money { amount, currency })
+    }
+
     /// What was chosen for the rest, or nothing but credit.
     fn of(
         quote: &Quote,
@@ -307,6 +318,16 @@ impl Way {
                 Err(Error::invalid("/payment", "required", message))
             }
         }
+    }
+}
+
+/// Refuses an amount that a provider cannot take.
+pub fn refuse_amount(tx: &Tx<'_>, provider: &str, money: Money) -> Result<()> {
+    const POINTER: &str = "/payment/provider";
+    let providers = tx.app().part::<PaymentProviders>()?;
+    match providers.get(provider, POINTER)?.cannot_take(money) {
+        Some(why) => Err(why.into_error(POINTER)),
+        None => Ok(()),
     }
 }
 

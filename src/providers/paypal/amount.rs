@@ -12,6 +12,45 @@ fn decimals(currency: Currency) -> u32 {
     }
 }
 
+/// Whether PayPal takes the currency at all.
+pub fn is_supported(currency: Currency) -> bool {
+    matches!(
+        currency.as_str(),
+        "AUD"
+            | "BRL"
+            | "CAD"
+            | "CHF"
+            | "CNY"
+            | "CZK"
+            | "DKK"
+            | "EUR"
+            | "GBP"
+            | "HKD"
+            | "HUF"
+            | "ILS"
+            | "JPY"
+            | "MXN"
+            | "MYR"
+            | "NOK"
+            | "NZD"
+            | "PHP"
+            | "PLN"
+            | "SEK"
+            | "SGD"
+            | "THB"
+            | "TWD"
+            | "USD"
+    )
+}
+
+/// In which steps of minor units PayPal takes a currency.
+pub fn step(currency: Currency) -> i64 {
+    match currency.as_str() {
+        "HUF" | "TWD" => 100,
+        _ => 1,
+    }
+}
+
 /// An amount as a text, as `12.30`; nothing where PayPal cannot take exactly this amount.
 pub fn to_text(money: Money) -> Option<String> {
     let decimals = decimals(money.currency);
@@ -64,6 +103,8 @@ mod tests {
             let currency: Currency = code.parse().unwrap();
             let written = to_text(Money { amount, currency });
             assert_eq!(written.as_deref(), text, "{amount} {code}");
+            let fits = amount > 0 && amount % step(currency) == 0;
+            assert_eq!(fits, text.is_some(), "{amount} {code}");
             if let Some(text) = text {
                 assert_eq!(from_text(text, currency), Some(amount), "{text} {code}");
             }

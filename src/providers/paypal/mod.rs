@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use self::amount::{from_text, to_text};
+use self::amount::{from_text, is_supported, step as step_of, to_text};
 use self::api::{Api, Failure, MISCONFIGURED};
 use self::report::{is_taken, report};
 use self::wire::{Dispute, Disputes, Order, Payments, Piece};
@@ -35,8 +35,8 @@ use crate::kernel::Secret;
 use crate::kernel::ids::PaymentId;
 use crate::kernel::{Clock, Currency, Error, Money, Result};
 use crate::ports::payment::{
-    Abilities, Authorize, Call, Captures, Move, MovementKind, Outcome, PaymentProvider, RawNotice,
-    Reach, Reading, Report, State,
+    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome,
+    PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
 use crate::providers::http::{Base, Http, escape};
 
@@ -452,6 +452,20 @@ impl PaymentProvider for Paypal {
 
     fn reach(&self) -> Reach<'_> {
         Reach::Remote
+    }
+
+    fn cannot_take(&self, money: Money) -> Option<CannotTake> {
+        if !is_supported(money.currency) {
+            return Some(CannotTake {
+                code: "currency_not_supported",
+                message: format!(
+                    "PayPal does not take {}; choose another way to pay.",
+                    money.currency
+                ),
+            });
+        }
+        let step = step_of(money.currency);
+        (money.amount % step != 0).then(|| CannotTake::step("PayPal", money, step))
     }
 
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {

@@ -15,13 +15,19 @@ fn ratio(currency: Currency) -> (i64, i64) {
     }
 }
 
+/// In which steps of minor units Stripe takes a currency.
+pub fn step(currency: Currency) -> i64 {
+    match (currency.as_str(), currency.exponent()) {
+        ("MGA", _) => 100,
+        (_, 3) => 10,
+        _ => 1,
+    }
+}
+
 /// An amount in Stripe's units; nothing where Stripe cannot take exactly this amount.
 pub fn to_stripe(money: Money) -> Option<i64> {
     let (times, by) = ratio(money.currency);
-    let fits = money.amount % times == 0
-        && (money.currency.exponent() < 3 || money.amount % 10 == 0)
-        && money.amount > 0;
-    if !fits {
+    if money.amount <= 0 || money.amount % step(money.currency) != 0 {
         return None;
     }
     (money.amount / times).checked_mul(by)

@@ -32,16 +32,16 @@ use std::time::Duration;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use self::amount::to_stripe;
+use self::amount::{step, to_stripe};
 use self::api::{Api, Failure, Got, LIVE_IN_TEST, TEST_IN_LIVE};
 use self::report::{Seen, report};
 use self::wire::{Charge, Dispute, Intent, List, Named, Refund};
 use crate::kernel::Secret;
 use crate::kernel::ids::PaymentId;
-use crate::kernel::{Clock, Error, Result, Timestamp};
+use crate::kernel::{Clock, Error, Money, Result, Timestamp};
 use crate::ports::payment::{
-    Abilities, Authorize, Call, Captures, Move, MovementKind, Outcome, PaymentProvider, RawNotice,
-    Reach, Reading, Report, State,
+    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome,
+    PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
 use crate::ports::wallet::Wallet;
 use crate::providers::http::{Base, Http, escape};
@@ -470,6 +470,11 @@ impl PaymentProvider for Stripe {
 
     fn reach(&self) -> Reach<'_> {
         Reach::Remote
+    }
+
+    fn cannot_take(&self, money: Money) -> Option<CannotTake> {
+        let step = step(money.currency);
+        (money.amount % step != 0).then(|| CannotTake::step("Stripe", money, step))
     }
 
     fn authorize<'a>(&'a self, request: &'a Authorize) -> Call<'a> {

@@ -425,6 +425,20 @@ stories! {
         assert_eq!(w.count("SELECT count(*) FROM payment_notices WHERE processed_at IS NULL"), 1);
     }
 
+    fn an_amount_that_paypal_cannot_take_is_refused_before_anything_is_recorded(w) {
+        w.store.sell_in("HUF", "MUG", 120_050);
+        w.store.sell_in("KWD", "MUG", 1_250);
+        for (currency, code) in [("HUF", "amount_not_representable"), ("KWD", "currency_not_supported")] {
+            let cart = w.store.cart_in(currency, &[("MUG", 1)]);
+            w.shop.unchanged(|| {
+                cart.pay_by(&json!({ "provider": "paypal" })).refused(422, "VALIDATION_FAILED")
+                    .about("/payment/provider", code);
+            });
+        }
+        let cart = w.store.cart_in("HUF", &[("MUG", 2)]);
+        cart.pay_by(&json!({ "provider": "paypal" })).created();
+    }
+
     fn webhooks_may_come_twice_late_and_in_any_order(w) {
         let (placed, _) = w.captured();
         w.shop.move_money(&placed, "refund", json!({ "amount": 500 })).ok();

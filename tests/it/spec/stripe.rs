@@ -522,6 +522,53 @@ stories! {
         assert_eq!(sold.payments(), ["captured", "captured"]);
     }
 
+    fn a_link_takes_another_card_after_one_that_was_declined(w) {
+        let sold = Linked::new(w);
+        let secret = sold.pay(None).ok().text("/clientSecret").to_owned();
+        w.gateway.confirm_by_client(&secret, "pm_card_chargeDeclined").unwrap_err();
+        let again = || {
+            let said = sold.pay(None).ok();
+            assert_eq!((said.text("/outcome"), said.text("/link/status")), ("action_required", "open"), "{said}");
+            assert_eq!(said.text("/clientSecret"), secret);
+        };
+        again();
+        w.news();
+        again();
+        sold.pay(Some("pm_card_chargeDeclined")).refused(402, "PAYMENT_DECLINED");
+        again();
+        w.gateway.confirm_by_client(&secret, "pm_card_visa").unwrap();
+        w.news();
+        assert_eq!(sold.payments(), ["cancelled", "captured"]);
+        assert_eq!(w.taken(), (TOTAL, 0));
+    }
+
+    fn an_amount_that_stripe_cannot_take_is_refused_before_anything_is_recorded(w) {
+        w.store.sell_in("KWD", "MUG", 1_255);
+        let by = |provider: &str| json!({ "provider": provider, "token": (provider == "stripe").then_some("pm_card_visa") });
+        let cart = w.store.cart_in("KWD", &[("MUG", 3)]);
+        w.shop.unchanged(|| {
+            let refused = cart.pay_by(&by("stripe")).refused(422, "VALIDATION_FAILED");
+            assert!(refused.detail().contains("KWD in steps of 0.010 KWD, and 3.765 KWD is none"), "{refused}");
+            refused.about("/payment/provider", "amount_not_representable");
+        });
+        cart.pay_by(&by("manual")).created();
+        let order = cart.place().ok().text("/order/id").to_owned();
+        let link = w.shop.staff().once().post(&format!("/orders/{order}/payment-links"), json!({})).created();
+        let path = format!("/payment-links/{}/pay", link.text("/token"));
+        w.store.front.once().post(&path, json!({ "payment": by("stripe") })).refused(422, "VALIDATION_FAILED")
+            .about("/payment/provider", "amount_not_representable");
+        assert!(w.gateway.money().is_empty(), "nothing was asked of Stripe");
+
+        let cart = w.store.cart_in("KWD", &[("MUG", 2)]);
+        cart.pay_by(&by("stripe")).created();
+        let placed = cart.place().ok();
+        assert_eq!(placed.at("/order/totals/total/amount"), 2_510);
+        w.shop.move_money(&placed, "capture", json!({})).ok();
+        w.shop.move_money(&placed, "refund", json!({ "amount": 1_255 })).refused(422, "VALIDATION_FAILED")
+            .about("/amount", "amount_not_representable");
+        w.shop.move_money(&placed, "refund", json!({ "amount": 1_250 })).ok();
+    }
+
     fn a_link_whose_intent_is_gone_begins_another(w) {
         let sold = Linked::new(w);
         sold.pay(None).ok();

@@ -142,6 +142,36 @@ impl<'a> Store<'a> {
         })
     }
 
+    /// Sells goods in another currency too, at this price in its minor units; they are delivered for nothing then.
+    pub fn sell_in(&self, currency: &str, sku: &str, price: i64) {
+        let staff = self.shop.staff();
+        let channel = format!("/channels/{}", self.channel);
+        let mut currencies = staff.get(&channel).ok().at("/currencies").clone();
+        currencies.as_array_mut().unwrap().push(json!(currency));
+        staff
+            .patch(&channel, json!({ "currencies": currencies }))
+            .ok();
+        let method = format!("/shipping-methods/{}", self.method);
+        let methods = staff.get("/shipping-methods").ok();
+        let mut methods = methods.at("/items").as_array().unwrap().iter();
+        let own = methods.find(|one| one["id"] == self.method.as_str());
+        let mut rates = own.unwrap()["rates"].clone();
+        let rate = json!({ "currency": currency, "from": 0, "amount": 0 });
+        rates.as_array_mut().unwrap().push(rate);
+        staff.patch(&method, json!({ "rates": rates })).ok();
+        let price = json!({ "variantId": self.variant(sku), "channelId": self.channel, "currency": currency, "amount": price });
+        staff
+            .json("PUT", "/prices", &json!({ "prices": [price] }))
+            .ok();
+    }
+
+    /// A cart in another currency than the channel's own, that can be ordered at once.
+    pub fn cart_in(&self, currency: &str, lines: &[(&str, i64)]) -> Cart {
+        let mut input = self.ready(lines);
+        input["currency"] = json!(currency);
+        self.cart_of(&input)
+    }
+
     /// The product of this SKU, as staff see it in this channel.
     pub fn product(&self, sku: &str) -> Value {
         let path = format!(
