@@ -54,6 +54,10 @@ async fn take_in(app: &App, name: &str, http: &HttpRequest, payload: web::Payloa
     };
     let notice = provider.read_notice(&raw).await;
     let kept = match notice {
+        Ok(notice) if notice.foreign => {
+            metrics::webhook(name, "foreign");
+            return Ok(());
+        }
         Ok(notice) => {
             let name = name.to_owned();
             app.system()

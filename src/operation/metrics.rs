@@ -59,7 +59,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         webhooks: counter(
             &registry,
             "mercer_webhooks_total",
-            "Webhooks of payment providers: accepted, refused, failed when they came; processed by the job that follows",
+            "Webhooks of payment providers: accepted, refused, failed when they came; processed by the job that follows; \
+             foreign where they are about payments of other systems",
             &["provider", "outcome"],
         ),
         connections: registered(&registry, connections),

@@ -299,6 +299,8 @@ pub struct Notice {
     pub reference: Option<String>,
     /// The provider's name for the customer, where it is about what the provider keeps for one.
     pub customer: Option<String>,
+    /// Whether it is about a payment of another system on the same account: whole in the event, and without our id.
+    pub foreign: bool,
 }
 
 /// A webhook as it came in.
@@ -313,6 +315,9 @@ pub struct RawNotice<'a> {
 
 /// What comes of reading a webhook.
 pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Notice>> + Send + 'a>>;
+
+/// Which payment of ours an object of the provider's is for.
+pub type Owner<'a> = Pin<Box<dyn Future<Output = Result<Option<PaymentId>>> + Send + 'a>>;
 
 /// A payment provider. One that decides in this process says so with [`Reach::Local`], which answers every call.
 pub trait PaymentProvider: Send + Sync {
@@ -367,6 +372,11 @@ pub trait PaymentProvider: Send + Sync {
     /// Where it keeps payment methods for shoppers; nothing where it keeps none.
     fn wallet(&self) -> Option<&dyn Wallet> {
         None
+    }
+
+    /// Asks which payment of ours the provider calls so; nothing where it is of another system on the same account.
+    fn owner<'a>(&'a self, _reference: &'a str) -> Owner<'a> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Reads a webhook after checking who sent it; refuses one with a wrong, old or missing signature.

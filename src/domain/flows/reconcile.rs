@@ -11,6 +11,7 @@ use crate::context::{Cx, Tx, read_data};
 use crate::domain::{inventory, payments, saved_methods};
 use crate::kernel::ids::{CheckoutId, PaymentCustomerId, PaymentId};
 use crate::kernel::{Document, Error, Result};
+use crate::operation::metrics;
 use crate::ports::payment::{Authorize, Outcome, PaymentProviders, State};
 
 /// Gives back the stock of checkouts that have run out, each in a transaction of its own.
@@ -137,12 +138,15 @@ struct Notice {
 /// What a webhook is about.
 enum About {
     Payment(PaymentId),
+    /// What the provider calls so, and which no payment here is known by.
+    Reference(String),
     /// What the provider keeps for a customer.
     Customer(PaymentCustomerId),
 }
 
-/// The job that follows a webhook: reads the object it is about at its provider. A payment that is not known (yet) fails the
-/// job, which is tried again and set aside in the end.
+/// The job that follows a webhook: reads the object it is about at its provider. A payment of ours that is not known (yet) fails
+/// the job, which is tried again and set aside in the end. What the provider says is of another system is counted and done
+/// with.
 pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
     let Notice { provider, id } = read_data(payload)?;
     let found = cx
@@ -152,7 +156,12 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
             };
             let payment = match (&notice.payment, &notice.reference) {
                 (Some(payment), _) => payments::known(tx, *payment)?,
-                (None, Some(reference)) => payments::by_reference(tx, &notice.provider, reference)?,
+                (None, Some(reference)) => {
+                    let known = payments::by_reference(tx, &notice.provider, reference)?;
+                    let about =
+                        known.map_or_else(|| About::Reference(reference.clone()), About::Payment);
+                    return Ok(Some((notice, Some(about))));
+                }
                 (None, None) => {
                     let about = match &notice.customer {
                         Some(name) => saved_methods::customer_named(tx, &notice.provider, name)?,
@@ -163,20 +172,43 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
             };
             match payment {
                 Some(payment) => Ok(Some((notice, Some(About::Payment(payment))))),
-                None => Err(Error::not_found("payment that the webhook is about")),
+                None => Err(not_known()),
             }
         })
         .await?;
     let Some((notice, about)) = found else {
         return Ok(());
     };
+    let provider = notice.provider.clone();
     let processed = move |tx: &mut Tx<'_>| payments::processed(tx, &notice);
     match about {
+        Some(About::Reference(reference)) => match owner(&cx, &provider, &reference).await? {
+            Some(payment) => return look_up(&cx, payment, processed).await,
+            None => metrics::webhook(&provider, "foreign"),
+        },
         Some(About::Payment(payment)) => return look_up(&cx, payment, processed).await,
         Some(About::Customer(customer)) => saved_methods::read_anew(&cx, customer).await?,
         None => {}
     }
     cx.write(processed).await
+}
+
+/// Whose an object is that the provider calls so; nothing where it is of another system.
+async fn owner(cx: &Cx, provider: &str, reference: &str) -> Result<Option<PaymentId>> {
+    let providers = cx.app.part::<PaymentProviders>()?;
+    let owner = providers
+        .get(provider, "/provider")?
+        .owner(reference)
+        .await?;
+    let Some(payment) = owner else {
+        return Ok(None);
+    };
+    let known = cx.read(move |tx| payments::known(tx, payment)).await?;
+    known.map(Some).ok_or_else(not_known)
+}
+
+fn not_known() -> Error {
+    Error::not_found("payment that the webhook is about")
 }
 
 /// Keeps a webhook and the job that follows it; one that is known already does nothing.

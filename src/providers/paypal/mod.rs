@@ -35,7 +35,7 @@ use crate::kernel::Secret;
 use crate::kernel::ids::PaymentId;
 use crate::kernel::{Clock, Currency, Error, Money, Result};
 use crate::ports::payment::{
-    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome,
+    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome, Owner,
     PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
 use crate::providers::http::{Base, Http, escape};
@@ -496,6 +496,19 @@ impl PaymentProvider for Paypal {
 
     fn refund<'a>(&'a self, request: &'a Move) -> Call<'a> {
         Box::pin(async move { outcome(self.send_back(request).await) })
+    }
+
+    fn owner<'a>(&'a self, reference: &'a str) -> Owner<'a> {
+        Box::pin(async move {
+            match self.order(reference).await {
+                Ok(order) => {
+                    let unit = order.purchase_units.first();
+                    Ok(unit.and_then(|u| report::payment(u.custom_id.as_deref()?)))
+                }
+                Err(Failure::Missing) => Ok(None),
+                Err(_) => Err(Error::unavailable("PayPal did not show an order")),
+            }
+        })
     }
 
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {

@@ -86,8 +86,13 @@ pub fn read(
     };
     let question = serde_json::to_string(&question).map_err(Error::internal)?;
     let capture = capture(&event.resource);
+    let payment = custom_id(&event.resource).and_then(payment);
+    // Every order of ours carries its payment from the beginning.
+    let whole = event.resource_type.as_deref() == Some("checkout-order")
+        && event.resource.contains_key("purchase_units");
     let notice = Notice {
-        payment: custom_id(&event.resource).and_then(payment),
+        foreign: whole && payment.is_none(),
+        payment,
         reference: order(&event),
         customer: None,
         id: event.id,

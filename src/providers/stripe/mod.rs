@@ -40,7 +40,7 @@ use crate::kernel::Secret;
 use crate::kernel::ids::PaymentId;
 use crate::kernel::{Clock, Error, Money, Result, Timestamp};
 use crate::ports::payment::{
-    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome,
+    Abilities, Authorize, Call, CannotTake, Captures, Move, MovementKind, Outcome, Owner,
     PaymentProvider, RawNotice, Reach, Reading, Report, State,
 };
 use crate::ports::wallet::Wallet;
@@ -535,6 +535,19 @@ impl PaymentProvider for Stripe {
 
     fn wallet(&self) -> Option<&dyn Wallet> {
         Some(self)
+    }
+
+    fn owner<'a>(&'a self, reference: &'a str) -> Owner<'a> {
+        Box::pin(async move {
+            match self.intent(reference).await {
+                Ok(intent) => {
+                    let named = intent.metadata.as_ref().and_then(|m| m.get("payment"));
+                    Ok(named.and_then(|id| id.parse().ok()))
+                }
+                Err(Failure::Missing) => Ok(None),
+                Err(_) => Err(Error::unavailable("Stripe did not show an intent")),
+            }
+        })
     }
 
     fn read_notice<'a>(&'a self, raw: &'a RawNotice<'a>) -> Reading<'a> {

@@ -6,6 +6,7 @@ use sha2::Sha256;
 
 use super::wire::{Event, EventData};
 use crate::kernel::Secret;
+use crate::kernel::ids::PaymentId;
 use crate::kernel::{Code, Error, Result, Timestamp};
 use crate::ports::payment::{Notice, RawNotice};
 
@@ -29,8 +30,12 @@ pub fn read(raw: &RawNotice<'_>, secrets: &[Secret], livemode: bool) -> Result<N
         return Err(refuse(Code::InvalidSignature, "wrong_mode", message));
     }
     let object = &event.data.object;
+    let payment: Option<PaymentId> = payment(object);
+    // Every intent of ours carries its payment from the beginning.
+    let whole = object.get("object").and_then(Value::as_str) == Some("payment_intent");
     Ok(Notice {
-        payment: payment(object),
+        foreign: whole && payment.is_none(),
+        payment,
         reference: reference(object),
         customer: keeper(&event.kind, &event.data),
         id: event.id,
@@ -42,7 +47,7 @@ fn refuse(code: Code, field_code: &'static str, message: &str) -> Error {
     Error::field(code, "", field_code, message)
 }
 
-fn payment<T: std::str::FromStr>(object: &Map<String, Value>) -> Option<T> {
+fn payment(object: &Map<String, Value>) -> Option<PaymentId> {
     object
         .get("metadata")?
         .get("payment")?

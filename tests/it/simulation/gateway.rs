@@ -229,6 +229,7 @@ fn announce(memory: &mut Memory, payment: PaymentId, kind: &str) {
         payment: Some(payment),
         reference: None,
         customer: None,
+        foreign: false,
     });
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use diesel::sql_types::BigInt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::paypal::{CLIENT_ID, Fault, Instrument, Paypal, SECRET, WEBHOOK_ID};
 use crate::support::{Answer, Cart, Kind, Shop, Store};
@@ -423,6 +423,25 @@ stories! {
         assert_eq!(w.count(waiting), 1, "the payment may become known yet");
         assert_eq!(w.count("SELECT count(*) FROM payment_notices"), 2);
         assert_eq!(w.count("SELECT count(*) FROM payment_notices WHERE processed_at IS NULL"), 1);
+    }
+
+    fn events_of_another_system_on_the_account_are_ignored(w) {
+        let event = |id: &str, kind: &str, of: &str, resource: Value| {
+            json!({ "id": id, "event_type": kind, "resource_type": of, "resource": resource }).to_string()
+        };
+        let unit = json!([{ "custom_id": "order 7", "amount": { "currency_code": "EUR", "value": "1.00" } }]);
+        let order = json!({ "id": "ORDER-ELSE", "purchase_units": unit });
+        let capture = json!({ "id": "CAPTURE-ELSE", "custom_id": "order 7",
+            "supplementary_data": { "related_ids": { "order_id": "ORDER-ELSE" } } });
+        for body in [
+            event("WH-else-1", "CHECKOUT.ORDER.APPROVED", "checkout-order", order),
+            event("WH-else-2", "PAYMENT.CAPTURE.COMPLETED", "capture", capture),
+        ] {
+            assert_eq!(Paypal::deliver_raw(&w.webhooks(), &body, &w.paypal.signed(&body)), 200);
+        }
+        w.shop.work();
+        assert_eq!(w.count("SELECT count(*) FROM payment_notices"), 1, "what says so itself is not kept");
+        assert_eq!(w.count("SELECT count(*) FROM payment_notices WHERE processed_at IS NULL"), 0);
     }
 
     fn an_amount_that_paypal_cannot_take_is_refused_before_anything_is_recorded(w) {

@@ -569,6 +569,46 @@ stories! {
         w.shop.move_money(&placed, "refund", json!({ "amount": 1_250 })).ok();
     }
 
+    fn events_of_another_system_on_the_account_are_counted_and_ignored(w) {
+        let placed = w.order("pm_card_visa");
+        w.now();
+        let now = w.shop.app().clock.now().micros() / 1_000_000;
+        let send = |body: &str| {
+            let header = signature(&[SIGNED_BY], now, body.as_bytes());
+            assert_eq!(Gateway::deliver_raw(&w.webhooks(), body, &header), 200, "{body}");
+            w.shop.work();
+        };
+        let counted = || {
+            let text = String::from_utf8(w.shop.anonymous().send("GET", "/metrics", None).body).unwrap();
+            let name = "mercer_webhooks_total{outcome=\"foreign\",provider=\"stripe\"} ";
+            text.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok()).unwrap_or(0)
+        };
+        let before = counted();
+        let event = |id: &str, kind: &str, object: Value| {
+            let data = json!({ "object": object });
+            json!({ "id": id, "object": "event", "type": kind, "livemode": false, "data": data }).to_string()
+        };
+        // It says itself that it is not ours: it is not even kept.
+        let intent = json!({ "id": "pi_else", "object": "payment_intent", "metadata": { "order_id": "7" } });
+        w.shop.work();
+        w.shop.unchanged(|| send(&event("evt_f1", "payment_intent.succeeded", intent)));
+        assert_eq!(counted(), before + 1);
+        // It names an intent; Stripe has none of ours that is called so.
+        let dispute = json!({ "id": "du_else", "object": "dispute", "payment_intent": "pi_else" });
+        send(&event("evt_f2", "charge.dispute.created", dispute));
+        assert_eq!(counted(), before + 2);
+        // It names an intent of ours, of which the answer was lost.
+        let intent = intent_of(&placed);
+        w.shop.connect().batch("UPDATE payments SET reference = NULL").unwrap();
+        let charge = json!({ "id": "ch_own", "object": "charge", "payment_intent": intent });
+        send(&event("evt_own", "charge.captured", charge));
+        assert_eq!(counted(), before + 2);
+        assert_eq!(intent_of(&placed), w.shop.payment(&placed).text("/payment/reference"));
+        let mut conn = w.shop.connect();
+        let open = "SELECT count(*) FROM payment_notices WHERE processed_at IS NULL";
+        assert_eq!(conn.rows::<BigInt, i64>(open, vec![]).unwrap(), [0]);
+    }
+
     fn a_link_whose_intent_is_gone_begins_another(w) {
         let sold = Linked::new(w);
         sold.pay(None).ok();
