@@ -49,6 +49,7 @@ choice! {
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = channels)]
 #[diesel(treat_none_as_null = true)]
+#[allow(missing_docs)]
 pub struct ChannelRow {
     pub id: ChannelId,
     pub handle: String,
