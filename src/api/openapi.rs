@@ -136,7 +136,7 @@ fn limit_inputs(paths: &Map<String, Value>, schemas: &mut Map<String, Value>) {
     let mut found = BTreeSet::new();
     for operation in paths
         .values()
-        .flat_map(|path| path.as_object())
+        .filter_map(Value::as_object)
         .flat_map(Map::values)
     {
         collect(&operation["parameters"], schemas, &mut found);

@@ -49,7 +49,7 @@ pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()
             }
             Ok(Parsed::Setting(setting)) => {
                 products.flush(report).await?;
-                match settings.apply(setting).await {
+                match settings.apply(*setting).await {
                     Ok(outcome) => report.count(outcome),
                     Err(error) if error.code == Code::Unavailable => return Err(error),
                     Err(error) => report.refuse_error(number, &error, ""),
@@ -61,7 +61,7 @@ pub async fn import(cx: &Cx, input: impl Read, report: &mut Report) -> Result<()
 }
 
 enum Parsed {
-    Setting(Setting),
+    Setting(Box<Setting>),
     Product(Box<UpsertProduct>),
 }
 
@@ -103,13 +103,13 @@ fn read(text: &str) -> Result<Parsed, Problem> {
     let value = Value::Object(fields);
     Ok(match kind.as_str() {
         "product" => Parsed::Product(Box::new(fields_of(value)?)),
-        "category" => Parsed::Setting(Setting::Category(fields_of(value)?)),
-        "channel" => Parsed::Setting(Setting::Channel(fields_of(value)?)),
-        "taxClass" => Parsed::Setting(Setting::TaxClass(fields_of(value)?)),
-        "taxZone" => Parsed::Setting(Setting::TaxZone(fields_of(value)?)),
-        "location" => Parsed::Setting(Setting::Location(fields_of(value)?)),
-        "shippingZone" => Parsed::Setting(Setting::ShippingZone(fields_of(value)?)),
-        "shippingMethod" => Parsed::Setting(Setting::ShippingMethod(fields_of(value)?)),
+        "category" => Parsed::Setting(Box::new(Setting::Category(fields_of(value)?))),
+        "channel" => Parsed::Setting(Box::new(Setting::Channel(fields_of(value)?))),
+        "taxClass" => Parsed::Setting(Box::new(Setting::TaxClass(fields_of(value)?))),
+        "taxZone" => Parsed::Setting(Box::new(Setting::TaxZone(fields_of(value)?))),
+        "location" => Parsed::Setting(Box::new(Setting::Location(fields_of(value)?))),
+        "shippingZone" => Parsed::Setting(Box::new(Setting::ShippingZone(fields_of(value)?))),
+        "shippingMethod" => Parsed::Setting(Box::new(Setting::ShippingMethod(fields_of(value)?))),
         _ => {
             return Err((
                 "/type".to_owned(),

@@ -273,14 +273,18 @@ impl Settings {
             status: differs(line.status, &channel.status, &mut any),
             currencies: differs(currencies, &channel.currencies, &mut any),
             countries: differs(Some(line.countries), &channel.countries, &mut any),
-            order_numbers: differs(line.order_numbers, seen(&channel.order_numbers)?, &mut any),
+            order_numbers: differs(
+                line.order_numbers,
+                seen(channel.order_numbers.as_ref())?,
+                &mut any,
+            ),
             order_number_prefix: differs(
                 line.order_number_prefix,
-                seen(&channel.order_number_prefix)?,
+                seen(channel.order_number_prefix.as_ref())?,
                 &mut any,
             ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
-            capture: differs(line.capture, seen(&channel.capture)?, &mut any),
+            capture: differs(line.capture, seen(channel.capture.as_ref())?, &mut any),
             risk_checks: Patch::Undefined,
             risk_investigate_from: Patch::Undefined,
             risk_cancel_from: Patch::Undefined,
@@ -290,7 +294,7 @@ impl Settings {
             metadata: differs(line.metadata, &channel.metadata, &mut any),
             private_metadata: differs(
                 line.private_metadata,
-                seen(&channel.private_metadata)?,
+                seen(channel.private_metadata.as_ref())?,
                 &mut any,
             ),
         };
@@ -597,10 +601,8 @@ fn named<T>(items: Vec<T>, handle: impl Fn(&T) -> &String) -> HashMap<String, T>
 }
 
 /// A setting of a channel, all of which an import may see.
-fn seen<T>(setting: &Option<T>) -> Result<&T> {
-    setting
-        .as_ref()
-        .ok_or_else(|| Error::internal("a setting that may not be seen"))
+fn seen<T>(setting: Option<&T>) -> Result<&T> {
+    setting.ok_or_else(|| Error::internal("a setting that may not be seen"))
 }
 
 /// The change that a line asks for, where it asks for one.

@@ -441,7 +441,11 @@ impl Draft {
                     |h| channel(known, h).map(|c| c.id),
                 ))
             }),
-            metadata: replaced(base.metadata.0, &row.metadata, &row.private_metadata),
+            metadata: replaced(
+                base.metadata.0,
+                row.metadata.as_ref(),
+                row.private_metadata.as_ref(),
+            ),
             tax_class_id,
             version: base.version + 1,
             updated_at: now,
@@ -560,7 +564,11 @@ fn variant(
         backorder_limit: new.backorder_limit.or(old
             .backorder_limit
             .filter(|_| stock_policy == StockPolicy::Backorder)),
-        metadata: replaced(old.metadata.0.clone(), &new.metadata, &new.private_metadata),
+        metadata: replaced(
+            old.metadata.0.clone(),
+            new.metadata.as_ref(),
+            new.private_metadata.as_ref(),
+        ),
         version: old.version + 1,
         updated_at: now,
         ..old.clone()
@@ -662,12 +670,12 @@ fn tax_class(
 /// What is said replaces what was there.
 fn replaced(
     old: Metadata,
-    public: &Option<Document>,
-    private: &Option<Document>,
+    public: Option<&Document>,
+    private: Option<&Document>,
 ) -> Json<Metadata> {
     Json(Metadata {
-        public: public.clone().unwrap_or(old.public),
-        private: private.clone().unwrap_or(old.private),
+        public: public.cloned().unwrap_or(old.public),
+        private: private.cloned().unwrap_or(old.private),
     })
 }
 
