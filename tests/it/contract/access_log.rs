@@ -32,7 +32,9 @@ fn logged<T>(settings: &[(&str, &str)], work: impl FnOnce(Client, &str) -> T) ->
         text
     });
     let (mut address, mut key) = (None, None);
-    for line in BufReader::new(server.stdout.take().unwrap()).lines() {
+    // Kept until the end: who prints to nobody ends.
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    for line in said.by_ref() {
         let line = line.unwrap();
         let value = |name: &str| Some(line.split_once(name)?.1.trim_matches('"').to_owned());
         address = address.or_else(|| value("MERCER_URL=http://"));
