@@ -7,7 +7,7 @@ use crate::support::contract::{Contract, Ids};
 use crate::support::{Answer, Shop, Store};
 
 /// How many places for whole numbers the operations have at least, so that none of them gets lost on the way here.
-const PLACES: usize = 110;
+const PLACES: usize = 96;
 
 both! {
     fn no_whole_number_is_more_than_an_operation_can_take(shop) {
