@@ -206,6 +206,11 @@ diesel::table! {
         version -> BigInt,
         created_at -> Ts,
         updated_at -> Ts,
+        vendor -> Text,
+        product_type -> Text,
+        tags -> Doc,
+        seo_title -> Text,
+        seo_description -> Text,
     }
 }
 
@@ -240,6 +245,8 @@ diesel::table! {
         version -> BigInt,
         created_at -> Ts,
         updated_at -> Ts,
+        status -> Text,
+        media -> Doc,
     }
 }
 

@@ -13,6 +13,7 @@ mod inbound;
 mod input;
 mod metrics;
 pub mod openapi;
+mod pictures;
 mod request;
 pub mod rest;
 pub mod server;

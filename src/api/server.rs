@@ -15,7 +15,7 @@ use super::edge::{MetricsAddress, edge};
 use super::graphql::{self, Door};
 use super::inbound::{self, Ready};
 use super::rest::{self, Rest};
-use super::{answer, docs, metrics, openapi, request};
+use super::{answer, docs, metrics, openapi, pictures, request};
 use crate::config::Config;
 use crate::context::App;
 use crate::kernel::{Code, Error, Result};
@@ -103,7 +103,9 @@ pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Re
             .default_service(web::to(not_found));
         if show_docs {
             let document = document.clone();
-            actix = actix.configure(move |c| docs::configure(c, document));
+            actix = actix
+                .configure(move |c| docs::configure(c, document))
+                .configure(pictures::configure);
         }
         actix
     })

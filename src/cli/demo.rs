@@ -95,6 +95,7 @@ struct Keys {
     eu: String,
     uk: String,
     secret: String,
+    gift_card: String,
 }
 
 impl Keys {
@@ -107,16 +108,25 @@ impl Keys {
             eu: create(&cx, "demo eu", id("eu")).await?,
             uk: create(&cx, "demo uk", id("uk")).await?,
             secret: create(&cx, "demo", None).await?,
+            gift_card: demo::gift_card(&cx).await?,
         })
     }
 
     fn print(&self, address: SocketAddr) {
-        let Self { eu, uk, secret } = self;
+        let Self {
+            eu,
+            uk,
+            secret,
+            gift_card,
+        } = self;
+        let coupon = demo::COUPON;
         println!(
             "\nThe demo shop is open.\n\n\
              REST      http://{address}/v1\n\
              GraphQL   http://{address}/graphql\n\
-             Try them  http://{address}/docs\n\n\
+             Try them  http://{address}/docs\n\
+             Coupon    {coupon} (10 % off)\n\
+             Gift card {gift_card} (50 EUR)\n\n\
              export MERCER_URL=http://{address}\n\
              export MERCER_PK={eu}\n\
              export MERCER_PK_UK={uk}\n\

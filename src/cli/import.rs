@@ -16,9 +16,15 @@ pub enum Import {
     /// referred to is named by its handle and stands further up. Reading a file again changes nothing.
     Jsonl {
         /// The file; `-` is standard input
-        file: PathBuf,
+        #[arg(required_unless_present = "example")]
+        file: Option<PathBuf>,
+        /// Read nothing; print a small shop in this format
+        #[arg(long, conflicts_with = "file")]
+        example: bool,
     },
     /// Read a product CSV as Shopify exports it
+    ///
+    /// What a cell does not say stays as it is. Reading a file again changes nothing.
     Shopify {
         /// The file; `-` is standard input
         file: PathBuf,
@@ -28,6 +34,12 @@ pub enum Import {
         /// The handle of the location whose stock it is; without it stock is left out
         #[arg(long)]
         location: Option<String>,
+        /// Set the stock of variants that have been counted before, too
+        #[arg(long, requires = "location")]
+        set_stock: bool,
+        /// Archive variants that are not in the file; sell those again that are
+        #[arg(long)]
+        archive_missing_variants: bool,
     },
     /// Read the transactions of a retail shop: products from stock codes, stock that covers the sales
     ///
@@ -53,13 +65,17 @@ pub enum Import {
 
 impl Import {
     pub fn run(self, config: Config) -> Result<()> {
+        if let Self::Jsonl { example: true, .. } = self {
+            print!("{}", jsonl::EXAMPLE);
+            return Ok(());
+        }
         let app = super::open(config)?;
         let cx = app.system();
         super::block_on(async move {
             let mut report;
             match self {
-                Self::Jsonl { file } => {
-                    let (input, total) = open(&file)?;
+                Self::Jsonl { file, .. } => {
+                    let (input, total) = open(&file.unwrap_or_else(|| "-".into()))?;
                     report = Report::on_terminal(total);
                     jsonl::import(&cx, report.watch(input), &mut report).await?;
                 }
@@ -67,10 +83,17 @@ impl Import {
                     file,
                     channel,
                     location,
+                    set_stock,
+                    archive_missing_variants,
                 } => {
                     let (input, total) = open(&file)?;
                     report = Report::on_terminal(total);
-                    let options = shopify::Options { channel, location };
+                    let options = shopify::Options {
+                        channel,
+                        location,
+                        set_stock,
+                        archive_missing_variants,
+                    };
                     shopify::import(&cx, report.watch(input), &options, &mut report).await?;
                 }
                 Self::Retail {

@@ -308,7 +308,7 @@ pub const INVARIANTS: &[Invariant] = &[
                             WHERE l.variant_id = v.id AND o.active
                               AND l.on_hand + l.backorderable - l.held - l.allocated > 0) THEN 1 ELSE 0 END) AS in_stock
                     FROM products p JOIN publications pub ON pub.product_id = p.id
-                    JOIN product_variants v ON v.product_id = p.id
+                    JOIN product_variants v ON v.product_id = p.id AND v.status = 'active'
                     JOIN prices pr ON pr.variant_id = v.id AND pr.channel_id = pub.channel_id
                     WHERE p.status = 'active' GROUP BY pub.channel_id, pr.currency, p.id, p.version) w
               LEFT JOIN listings s ON s.channel_id = w.channel_id AND s.currency = w.currency

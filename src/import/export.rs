@@ -76,6 +76,12 @@ fn settings_lines(settings: &Settings, lines: &mut Lines<impl Write>) -> Result<
                 order_numbers: channel.order_numbers,
                 order_number_prefix: channel.order_number_prefix.clone(),
                 hold_minutes: Some(channel.hold_minutes),
+                risk_checks: channel.risk_checks,
+                risk_investigate_from: channel.risk_investigate_from,
+                risk_cancel_from: channel.risk_cancel_from,
+                risk_first_order_from: said(channel.risk_first_order_from),
+                invoice_needs_terms: Some(channel.invoice_needs_terms),
+                cancel_unpaid_after: said(channel.cancel_unpaid_after),
                 capture: channel.capture,
                 metadata: Some(channel.metadata.clone()),
                 private_metadata: channel.private_metadata.clone(),
@@ -208,14 +214,15 @@ fn parents_first(categories: &HashMap<String, Category>) -> Vec<CategoryLine> {
             handle: category.handle.clone(),
             title: category.title.clone(),
             description: Some(category.description.clone()),
-            parent: way
-                .len()
-                .checked_sub(2)
-                .and_then(|i| way.get(i))
-                .map_or(Patch::Null, |p| Patch::Value(p.clone())),
+            parent: said(way.len().checked_sub(2).and_then(|i| way.get(i).cloned())),
             position: Some(category.position),
         })
         .collect()
+}
+
+/// A value that may be empty, as a line says it.
+fn said<T>(value: Option<T>) -> Patch<T> {
+    value.map_or(Patch::Null, Patch::Value)
 }
 
 struct Lines<'a, W> {

@@ -16,6 +16,9 @@ use crate::context::Cx;
 use crate::domain::catalog::UpsertProduct;
 use crate::kernel::{Code, Error, Result};
 
+/// A small shop, every kind of line once.
+pub const EXAMPLE: &str = include_str!("example.jsonl");
+
 /// Everything that a line may be, for the message about one that is not.
 const TYPES: &str =
     "channel, taxClass, taxZone, location, shippingZone, shippingMethod, category, product";

@@ -21,6 +21,8 @@ pub struct Products {
     handles: HashSet<String>,
     variants: usize,
     bytes: usize,
+    /// Whether a refusal is one sentence about the product, not one about each field.
+    brief: bool,
 }
 
 impl Products {
@@ -32,6 +34,15 @@ impl Products {
             handles: HashSet::new(),
             variants: 0,
             bytes: 0,
+            brief: false,
+        }
+    }
+
+    /// None so far; a refusal is one sentence.
+    pub fn briefly(cx: &Cx) -> Self {
+        Self {
+            brief: true,
+            ..Self::new(cx)
         }
     }
 
@@ -68,7 +79,7 @@ impl Products {
         }
         let (lines, products): (Vec<u64>, Vec<UpsertProduct>) = rows.into_iter().unzip();
         match self.send(products.clone()).await {
-            Ok(answer) => tell(report, &lines, &answer),
+            Ok(answer) => self.tell(report, &lines, &answer),
             Err(error) if error.code == Code::Unavailable => return Err(error),
             Err(error) => {
                 if lines.len() > 1 {
@@ -80,7 +91,7 @@ impl Products {
                 }
                 for (line, product) in lines.into_iter().zip(products) {
                     match self.send(vec![product]).await {
-                        Ok(answer) => tell(report, &[line], &answer),
+                        Ok(answer) => self.tell(report, &[line], &answer),
                         Err(error) if error.code == Code::Unavailable => return Err(error),
                         Err(error) => report.refuse_error(line, &error, "/products/0"),
                     }
@@ -95,18 +106,25 @@ impl Products {
             .await?
             .value)
     }
-}
 
-fn tell(report: &mut Report, lines: &[u64], answer: &UpsertReport) {
-    for (i, (line, row)) in lines.iter().zip(&answer.rows).enumerate() {
-        if row.outcome == Outcome::Refused {
-            let reasons = row
-                .errors
-                .iter()
-                .map(|e| (e.pointer.as_str(), e.message.as_str()));
-            report.refuse_for(*line, reasons, &format!("/products/{i}"));
-        } else {
-            report.count(row.outcome);
+    fn tell(&self, report: &mut Report, lines: &[u64], answer: &UpsertReport) {
+        for (i, (line, row)) in lines.iter().zip(&answer.rows).enumerate() {
+            if row.outcome != Outcome::Refused {
+                report.count(row.outcome);
+            } else if self.brief {
+                let first = row.errors.first().map_or("", |e| e.message.as_str());
+                let more = match row.errors.len() {
+                    0 | 1 => String::new(),
+                    count => format!(" ({} more like it)", count - 1),
+                };
+                report.refuse(*line, "", &format!("{}: {first}{more}", row.handle));
+            } else {
+                let reasons = row
+                    .errors
+                    .iter()
+                    .map(|e| (e.pointer.as_str(), e.message.as_str()));
+                report.refuse_for(*line, reasons, &format!("/products/{i}"));
+            }
         }
     }
 }

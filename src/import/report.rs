@@ -18,6 +18,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Lines (JSONL), rows (CSV) or products that were refused.
     pub refused: u64,
+    /// Rows that are well and have no place in a catalogue.
+    pub left_out: u64,
     bar: ProgressBar,
     tell: Box<dyn FnMut(&str) + Send>,
 }
@@ -30,6 +32,7 @@ impl Report {
             updated: 0,
             unchanged: 0,
             refused: 0,
+            left_out: 0,
             bar: ProgressBar::hidden(),
             tell: Box::new(tell),
         }
@@ -85,6 +88,12 @@ impl Report {
     /// Says something that is no refusal.
     pub fn note(&mut self, text: &str) {
         (self.tell)(text);
+    }
+
+    /// A line is well but has no place here.
+    pub fn leave_out(&mut self, line: u64, message: &str) {
+        self.left_out += 1;
+        self.complain(line, "", message);
     }
 
     /// A line cannot be used.
@@ -143,8 +152,12 @@ impl Report {
     /// Takes the bar away and sums up.
     pub fn finish(&self) -> String {
         self.bar.finish_and_clear();
+        let left_out = match self.left_out {
+            0 => String::new(),
+            count => format!(", {count} left out"),
+        };
         format!(
-            "{} created, {} updated, {} unchanged, {} refused.",
+            "{} created, {} updated, {} unchanged, {} refused{left_out}.",
             self.created, self.updated, self.unchanged, self.refused
         )
     }

@@ -30,7 +30,7 @@ use crate::domain::catalog::{
 };
 use crate::domain::shipping::ShippingRateBy;
 use crate::kernel::money::Minor;
-use crate::kernel::{Code, Currency, Document, Error, Result};
+use crate::kernel::{Code, Currency, Document, Error, Patch, Result};
 
 const INVOICE: usize = 0;
 const CODE: usize = 1;
@@ -251,6 +251,12 @@ async fn create(
             order_number_prefix: None,
             hold_minutes: None,
             capture: None,
+            risk_checks: None,
+            risk_investigate_from: None,
+            risk_cancel_from: None,
+            risk_first_order_from: Patch::Undefined,
+            invoice_needs_terms: None,
+            cancel_unpaid_after: Patch::Undefined,
             metadata: None,
             private_metadata: None,
         };
@@ -328,35 +334,22 @@ impl Goods {
                     .cloned()
                     .unwrap_or_else(|| code.to_owned()),
             ),
-            description: None,
-            status: None,
             kind: Some(if self.service {
                 ProductKind::Digital
             } else {
                 ProductKind::Physical
             }),
-            options: None,
-            attributes: None,
-            media: None,
-            categories: None,
             tax_class: Some("standard".to_owned()),
-            metadata: None,
-            private_metadata: None,
             channels: Some(vec![channel.to_owned()]),
             variants: vec![UpsertVariant {
                 sku: code.to_owned(),
-                barcode: None,
                 options: Some(Document::default()),
-                weight_grams: None,
                 requires_shipping: Some(!self.service),
                 stock_policy: Some(if self.service {
                     StockPolicy::Untracked
                 } else {
                     StockPolicy::Deny
                 }),
-                backorder_limit: None,
-                metadata: None,
-                private_metadata: None,
                 prices: vec![UpsertPrice {
                     channel: channel.to_owned(),
                     currency: None,
@@ -364,7 +357,9 @@ impl Goods {
                     compare_at_amount: None,
                 }],
                 stock: stock.into_iter().collect(),
+                ..UpsertVariant::default()
             }],
+            ..UpsertProduct::default()
         }
     }
 }
@@ -475,12 +470,13 @@ impl File {
         Ok(())
     }
 
-    /// The goods that can be sold; the rows of the others are reported.
+    /// The goods that can be sold; the rows of the others are reported. Discounts and what was never sold at a price are
+    /// well and left out; two codes of one handle are refused.
     fn settle(self, report: &mut Report) -> (Vec<(String, Goods)>, Summary) {
         let mut summary = self.summary;
         let mut handles: HashMap<String, String> = HashMap::new();
         let mut kept = Vec::new();
-        let mut lines: Vec<(u64, String)> = Vec::new();
+        let mut lines: Vec<(u64, bool, String)> = Vec::new();
         let add = |sum: &mut (u64, i64), more: (u64, i64)| {
             *sum = (sum.0 + more.0, sum.1.saturating_add(more.1));
         };
@@ -491,14 +487,17 @@ impl File {
             .filter(|(_, g)| g.sales.0 + g.cancellations.0 > 0)
         {
             let reason = if code == DISCOUNT {
-                Some("A discount is no goods.".to_owned())
+                Some((false, "A discount is no goods.".to_owned()))
             } else if goods.prices.is_empty() {
-                Some(format!("{code} is never sold at a price."))
+                Some((false, format!("{code} is never sold at a price.")))
             } else {
                 let other = handles.get(&slug(&code));
-                other.map(|other| format!("{code} would have the handle that {other} has."))
+                other.map(|other| {
+                    let reason = format!("{code} would have the handle that {other} has.");
+                    (true, reason)
+                })
             };
-            let Some(reason) = reason else {
+            let Some((wrong, reason)) = reason else {
                 handles.insert(slug(&code), code.clone());
                 add(&mut summary.sales, goods.sales);
                 add(&mut summary.cancellations, goods.cancellations);
@@ -516,6 +515,7 @@ impl File {
             if goods.waiting.is_empty() {
                 lines.push((
                     goods.line,
+                    wrong,
                     format!(
                         "{reason} (and {} more rows)",
                         goods.sales.0 + goods.cancellations.0 - 1
@@ -526,12 +526,16 @@ impl File {
                 goods
                     .waiting
                     .iter()
-                    .map(|(line, _)| (*line, reason.clone())),
+                    .map(|(line, _)| (*line, wrong, reason.clone())),
             );
         }
         lines.sort();
-        for (line, reason) in lines {
-            report.refuse(line, "", &reason);
+        for (line, wrong, reason) in lines {
+            if wrong {
+                report.refuse(line, "", &reason);
+            } else {
+                report.leave_out(line, &reason);
+            }
         }
         summary.countries = vec!["GB"];
         summary

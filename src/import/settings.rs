@@ -52,6 +52,14 @@ line! {
         order_number_prefix: Option<String>,
         hold_minutes: Option<i64>,
         capture: Option<CapturePolicy>,
+        risk_checks: Option<bool>,
+        risk_investigate_from: Option<i64>,
+        risk_cancel_from: Option<i64>,
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        risk_first_order_from: Patch<i64>,
+        invoice_needs_terms: Option<bool>,
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        cancel_unpaid_after: Patch<i64>,
         metadata: Option<Document>,
         private_metadata: Option<Document>,
     }
@@ -284,13 +292,37 @@ impl Settings {
                 &mut any,
             ),
             hold_minutes: differs(line.hold_minutes, &channel.hold_minutes, &mut any),
+            risk_checks: differs(
+                line.risk_checks,
+                seen(channel.risk_checks.as_ref())?,
+                &mut any,
+            ),
+            risk_investigate_from: differs(
+                line.risk_investigate_from,
+                seen(channel.risk_investigate_from.as_ref())?,
+                &mut any,
+            ),
+            risk_cancel_from: differs(
+                line.risk_cancel_from,
+                seen(channel.risk_cancel_from.as_ref())?,
+                &mut any,
+            ),
+            risk_first_order_from: differs_or_empties(
+                line.risk_first_order_from,
+                channel.risk_first_order_from.as_ref(),
+                &mut any,
+            ),
+            invoice_needs_terms: differs(
+                line.invoice_needs_terms,
+                &channel.invoice_needs_terms,
+                &mut any,
+            ),
+            cancel_unpaid_after: differs_or_empties(
+                line.cancel_unpaid_after,
+                channel.cancel_unpaid_after.as_ref(),
+                &mut any,
+            ),
             capture: differs(line.capture, seen(channel.capture.as_ref())?, &mut any),
-            risk_checks: Patch::Undefined,
-            risk_investigate_from: Patch::Undefined,
-            risk_cancel_from: Patch::Undefined,
-            risk_first_order_from: Patch::Undefined,
-            invoice_needs_terms: Patch::Undefined,
-            cancel_unpaid_after: Patch::Undefined,
             metadata: differs(line.metadata, &channel.metadata, &mut any),
             private_metadata: differs(
                 line.private_metadata,
@@ -541,16 +573,10 @@ impl Settings {
             return Ok(Outcome::Created);
         };
         let mut any = false;
-        let moved = match &parent {
-            Patch::Undefined => false,
-            Patch::Null => old.parent_id.is_some(),
-            Patch::Value(id) => old.parent_id != Some(*id),
-        };
-        any |= moved;
         let update = UpdateCategory {
             id: old.id,
             expected_version: None,
-            parent_id: if moved { parent } else { Patch::Undefined },
+            parent_id: differs_or_empties(parent, old.parent_id.as_ref(), &mut any),
             title: differs(Some(line.title), &old.title, &mut any),
             description: differs(line.description, &old.description, &mut any),
             position: differs(line.position, &old.position, &mut any),
@@ -614,6 +640,24 @@ fn differs<T: PartialEq>(wanted: Option<T>, current: &T, any: &mut bool) -> Patc
         }
         _ => Patch::Undefined,
     }
+}
+
+/// The same for what may be empty.
+fn differs_or_empties<T: PartialEq>(
+    wanted: Patch<T>,
+    current: Option<&T>,
+    any: &mut bool,
+) -> Patch<T> {
+    let same = match &wanted {
+        Patch::Undefined => true,
+        Patch::Null => current.is_none(),
+        Patch::Value(wanted) => current == Some(wanted),
+    };
+    if same {
+        return Patch::Undefined;
+    }
+    *any = true;
+    wanted
 }
 
 /// Complains about a line that wants something else of what does not change.

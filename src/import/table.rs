@@ -1,6 +1,6 @@
 //! CSV with a header: columns found by name in any order, rows with their lines, and everything that can be wrong with them.
 
-use std::io::Read;
+use std::io::{Chain, Cursor, Read};
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 
@@ -14,12 +14,25 @@ pub struct Column {
     pub needed: bool,
 }
 
+/// The most bytes a header may have.
+const MAX_HEADER: usize = 1 << 20;
+
 /// A table being read.
-pub struct Table<R> {
-    reader: csv::Reader<R>,
+pub struct Table<R: Read> {
+    reader: csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
+    names: Vec<String>,
     places: Vec<Option<usize>>,
     width: usize,
     record: ByteRecord,
+    shape: Shape,
+}
+
+/// How a file is cut into fields and rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    delimiter: u8,
+    /// Carriage returns alone end its rows, as on the first Macs.
+    carriage_returns: bool,
 }
 
 /// A row: the texts of the columns asked for, in their order, empty where there is no such column.
@@ -47,14 +60,17 @@ impl Row<'_> {
 }
 
 impl<R: Read> Table<R> {
-    /// Reads the header and finds the columns; all that are needed and missing are named at once.
-    pub fn open(input: R, columns: &[Column]) -> Result<Self> {
+    /// Reads the header and finds the columns; all that are needed and missing are named at once. Fields are separated by
+    /// commas, semicolons or tabs, rows by any line ending.
+    pub fn open(mut input: R, columns: &[Column]) -> Result<Self> {
+        let (head, shape) = header(&mut input).map_err(unreadable)?;
         // With the terminator CRLF the line numbers lag behind; a carriage return left at the end is trimmed.
-        let terminator = Terminator::Any(b'\n');
+        let end = if shape.carriage_returns { b'\r' } else { b'\n' };
         let mut reader = ReaderBuilder::new()
             .flexible(true)
-            .terminator(terminator)
-            .from_reader(input);
+            .delimiter(shape.delimiter)
+            .terminator(Terminator::Any(end))
+            .from_reader(Cursor::new(head).chain(input));
         let header = reader
             .byte_headers()
             .map_err(|e| unreadable(e.into()))?
@@ -67,12 +83,12 @@ impl<R: Read> Table<R> {
                     "line 1: The header is not UTF-8; save the file as CSV in UTF-8.",
                 )
             })?;
-            names.push(name.trim().to_lowercase());
+            names.push(name.trim().to_owned());
         }
         let place = |column: &Column| {
             names
                 .iter()
-                .position(|name| column.names.contains(&name.as_str()))
+                .position(|name| column.names.contains(&name.to_lowercase().as_str()))
         };
         let missing: Vec<FieldError> = columns
             .iter()
@@ -94,8 +110,20 @@ impl<R: Read> Table<R> {
             reader,
             places,
             width: names.len(),
+            names,
             record: ByteRecord::new(),
+            shape,
         })
+    }
+
+    /// The columns that nobody asked for, as the header names them.
+    pub fn unused(&self) -> Vec<&str> {
+        let unused = |(place, _): &(usize, &String)| !self.places.contains(&Some(*place));
+        let names = self.names.iter().enumerate().filter(unused);
+        names
+            .map(|(_, name)| name.as_str())
+            .filter(|n| !n.is_empty())
+            .collect()
     }
 
     /// Whether the file has this column.
@@ -113,12 +141,19 @@ impl<R: Read> Table<R> {
             {
                 return Ok(None);
             }
-            if self.record.len() > 1 || !self.record.as_slice().trim_ascii().is_empty() {
+            if !self.record.as_slice().trim_ascii().is_empty() {
                 break;
             }
         }
+        let line = |at: &csv::Position| {
+            if self.shape.carriage_returns {
+                at.record() + 1
+            } else {
+                at.line()
+            }
+        };
         Ok(Some(Row {
-            line: self.record.position().map_or(0, csv::Position::line),
+            line: self.record.position().map_or(0, line),
             bytes: self.record.as_slice().len(),
             problem: self.problem(),
             places: &self.places,
@@ -145,6 +180,49 @@ impl<R: Read> Table<R> {
             place + 1
         ))
     }
+}
+
+/// The beginning of a file, at least to the end of its header, and what that says of the rest.
+fn header(input: &mut impl Read) -> std::io::Result<(Vec<u8>, Shape)> {
+    let mut head = Vec::new();
+    let mut shape = Shape {
+        delimiter: b',',
+        carriage_returns: false,
+    };
+    let (mut quoted, mut seen, mut counts) = (false, 0, [0_usize; 3]);
+    let delimiters = *b",;\t";
+    'header: while head.len() < MAX_HEADER {
+        let more = input.by_ref().take(8192).read_to_end(&mut head)?;
+        while let Some(byte) = head.get(seen).copied() {
+            match byte {
+                b'"' => quoted = !quoted,
+                b'\n' if !quoted => break 'header,
+                b'\r' if !quoted => match head.get(seen + 1) {
+                    Some(b'\n') => break 'header,
+                    None if more > 0 => break,
+                    _ => {
+                        shape.carriage_returns = true;
+                        break 'header;
+                    }
+                },
+                _ if !quoted => {
+                    for (count, delimiter) in counts.iter_mut().zip(delimiters) {
+                        *count += usize::from(byte == delimiter);
+                    }
+                }
+                _ => {}
+            }
+            seen += 1;
+        }
+        if more == 0 {
+            break;
+        }
+    }
+    let most = counts.into_iter().zip(delimiters).rev();
+    if let Some((_, delimiter)) = most.max_by_key(|(count, _)| *count) {
+        shape.delimiter = delimiter;
+    }
+    Ok((head, shape))
 }
 
 /// The stream itself cannot be read.
@@ -205,6 +283,23 @@ mod tests {
                 "6! Has 1 fields, the header 3; it may be cut off.",
             ]
         );
+    }
+
+    #[test]
+    fn any_line_ending_and_separator_is_read() {
+        assert_eq!(
+            rows(b"sku,price,note\ra,1,\"x\ny\"\r,,\rb,2,z\r"),
+            ["2 a|1|x\ny", "4 b|2|z"]
+        );
+        assert_eq!(rows(b"sku;price;note\na;1,50;x"), ["2 a|1,50|x"]);
+        assert_eq!(rows(b"sku\tprice\tnote\r\na\t1\tx\r"), ["2 a|1|x"]);
+        assert_eq!(rows(b"sku,price,note\r"), [""; 0]);
+    }
+
+    #[test]
+    fn columns_that_nobody_asked_for_are_named() {
+        let table = Table::open(&b"SKU,Cost per item,price,Price,\n"[..], COLUMNS).unwrap();
+        assert_eq!(table.unused(), ["Cost per item", "Price"]);
     }
 
     #[test]

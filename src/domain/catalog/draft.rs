@@ -5,18 +5,23 @@ use std::collections::HashSet;
 use super::attributes;
 use super::model::{
     Media, NewMedia, NewOption, NewOptionValue, NewVariant, OptionValue, ProductKind,
-    ProductOption, ProductRow, StockPolicy, VariantRow,
+    ProductOption, ProductRow, StockPolicy, VariantRow, VariantStatus,
 };
 use crate::kernel::ids::{ProductId, VariantId};
 use crate::kernel::{Checks, Json, Metadata, Timestamp};
 
-/// The most variants a product may have.
+/// The most active variants a product may have.
 pub const MAX_VARIANTS: usize = 100;
 
 /// Complains about a product that cannot be.
 pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
     checks
-        .handle(format!("{at}/handle"), &product.handle)
+        .that(
+            is_handle(&product.handle),
+            format!("{at}/handle"),
+            "invalid_handle",
+            "A product's handle has 1 to 255 lower-case letters of any script, digits, hyphens, points and underscores.",
+        )
         .text(format!("{at}/title"), &product.title, 300)
         .that(
             product.description.chars().count() <= 20_000,
@@ -25,10 +30,10 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
             "At most 20000 characters.",
         )
         .that(
-            product.media.len() <= 100,
-            format!("{at}/media"),
+            product.tags.len() <= 250,
+            format!("{at}/tags"),
             "too_many",
-            "At most 100 media.",
+            "At most 250 tags.",
         )
         .that(
             product.category_ids.len() <= 50,
@@ -43,17 +48,22 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
             "At most 5 options.",
         );
     attributes::check(checks, &format!("{at}/attributes"), &product.attributes);
-    for (i, medium) in product.media.iter().enumerate() {
-        let good = ["https://", "http://", "/"]
-            .iter()
-            .any(|p| medium.url.starts_with(p))
-            && medium.url.len() <= 2000;
+    check_media(checks, &format!("{at}/media"), &product.media);
+    for (name, text, max) in [
+        ("vendor", &product.vendor, 200),
+        ("productType", &product.product_type, 200),
+        ("seoTitle", &product.seo_title, 300),
+        ("seoDescription", &product.seo_description, 2000),
+    ] {
         checks.that(
-            good,
-            format!("{at}/media/{i}/url"),
-            "invalid_url",
-            "Must be an http(s) URL or an absolute path.",
+            text.chars().count() <= max,
+            format!("{at}/{name}"),
+            "too_long",
+            format!("At most {max} characters."),
         );
+    }
+    for (i, tag) in product.tags.iter().enumerate() {
+        checks.text(format!("{at}/tags/{i}"), tag, 255);
     }
     let mut names = HashSet::new();
     for (i, option) in product.options.iter().enumerate() {
@@ -76,40 +86,67 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
     }
 }
 
-/// Complains about variants that cannot be those of a product with these options.
+/// Whether a product can be called so: its handle is a part of URLs, in whatever script the shop writes.
+pub fn is_handle(text: &str) -> bool {
+    (1..=255).contains(&text.chars().count())
+        && !text.starts_with(['-', '.'])
+        && !text.ends_with(['-', '.'])
+        && text.chars().all(|c| {
+            if c.is_ascii() {
+                c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.')
+            } else {
+                !c.is_whitespace() && !c.is_control() && !c.is_uppercase()
+            }
+        })
+}
+
+fn check_media(checks: &mut Checks, at: &str, media: &[Media]) {
+    checks.that(media.len() <= 250, at, "too_many", "At most 250 media.");
+    for (i, medium) in media.iter().enumerate() {
+        let good = ["https://", "http://", "/"]
+            .iter()
+            .any(|p| medium.url.starts_with(p))
+            && medium.url.len() <= 2000;
+        checks.that(
+            good,
+            format!("{at}/{i}/url"),
+            "invalid_url",
+            "Must be an http(s) URL or an absolute path.",
+        );
+    }
+}
+
+/// Complains about variants that cannot be those of a product with these options. Archived ones need not fit them, but at
+/// least one must be sold.
 pub fn check_variants(
     checks: &mut Checks,
     at: &str,
     options: &[ProductOption],
     variants: &[VariantRow],
 ) {
-    checks.count(at, variants.len(), MAX_VARIANTS);
+    let active = |v: &&VariantRow| v.status == VariantStatus::Active;
+    checks.count(at, variants.iter().filter(active).count(), MAX_VARIANTS);
     let (mut skus, mut combinations) = (HashSet::new(), HashSet::new());
     for (i, variant) in variants.iter().enumerate() {
         let at = format!("{at}/{i}");
         check_variant(checks, &at, variant);
+        checks.that(
+            skus.insert(variant.sku.as_str()),
+            format!("{at}/sku"),
+            "duplicate",
+            "This SKU stands twice.",
+        );
+        if !active(&variant) {
+            continue;
+        }
         let combination: Vec<&str> = variant
             .option_values
             .iter()
             .map(|v| v.value.as_str())
             .collect();
-        let fits = variant.option_values.len() == options.len()
-            && variant
-                .option_values
-                .iter()
-                .zip(options)
-                .all(|(value, option)| {
-                    value.name == option.name && option.values.contains(&value.value)
-                });
         checks
             .that(
-                skus.insert(variant.sku.as_str()),
-                format!("{at}/sku"),
-                "duplicate",
-                "This SKU stands twice.",
-            )
-            .that(
-                fits,
+                fits(options, variant),
                 format!("{at}/optionValues"),
                 "options",
                 "Must have exactly one of the listed values of each of the product's options.",
@@ -121,6 +158,15 @@ pub fn check_variants(
                 "Another variant has the same option values.",
             );
     }
+}
+
+/// Whether a variant has exactly one of the listed values of each option.
+pub fn fits(options: &[ProductOption], variant: &VariantRow) -> bool {
+    let values = &variant.option_values;
+    values.len() == options.len()
+        && values.iter().zip(options).all(|(value, option)| {
+            value.name == option.name && option.values.contains(&value.value)
+        })
 }
 
 /// Complains about a variant that cannot be.
@@ -155,6 +201,7 @@ pub fn check_variant(checks: &mut Checks, at: &str, variant: &VariantRow) {
             0,
             1_000_000,
         );
+    check_media(checks, &format!("{at}/media"), &variant.media);
 }
 
 /// A row for a new variant; its option values come in the order of the product's options.
@@ -184,6 +231,8 @@ pub fn variant_row(
         version: 1,
         created_at: now,
         updated_at: now,
+        status: new.status.unwrap_or(VariantStatus::Active),
+        media: media(&new.media),
     }
 }
 
@@ -268,6 +317,11 @@ pub fn blank(
         version: 0,
         created_at: now,
         updated_at: now,
+        vendor: String::new(),
+        product_type: String::new(),
+        tags: Json::default(),
+        seo_title: String::new(),
+        seo_description: String::new(),
     }
 }
 

@@ -16,6 +16,17 @@ use crate::kernel::{Document, Result};
 /// Up to `limit` products whose handles come after `after`, in the order of their handles. Five statements.
 pub fn export(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<UpsertProduct>> {
     let products = queries::list_by_handle(tx, after, limit)?;
+    lines(tx, products)
+}
+
+/// Those of these products that there are, by their handles.
+pub fn export_named(tx: &mut Tx<'_>, handles: &[String]) -> Result<HashMap<String, UpsertProduct>> {
+    let products = queries::find_many_by_handle(tx, handles.iter().map(String::as_str))?;
+    let lines = lines(tx, products)?;
+    Ok(lines.into_iter().map(|p| (p.handle.clone(), p)).collect())
+}
+
+fn lines(tx: &mut Tx<'_>, products: Vec<ProductRow>) -> Result<Vec<UpsertProduct>> {
     if products.is_empty() {
         return Ok(Vec::new());
     }
@@ -107,14 +118,7 @@ fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names
         kind: Some(product.kind),
         options: Some(product.options.0.into_iter().map(option).collect()),
         attributes: Some(product.attributes.0),
-        media: Some(
-            product
-                .media
-                .0
-                .into_iter()
-                .map(|Media { url, alt }| NewMedia { url, alt })
-                .collect(),
-        ),
+        media: Some(media(product.media.0)),
         categories: Some(
             product
                 .category_ids
@@ -126,6 +130,11 @@ fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names
             .taxes
             .handle(product.tax_class_id)
             .map(ToOwned::to_owned),
+        vendor: Some(product.vendor),
+        product_type: Some(product.product_type),
+        tags: Some(product.tags.0),
+        seo_title: Some(product.seo_title),
+        seo_description: Some(product.seo_description),
         private_metadata: Some(product.metadata.0.private),
         metadata: Some(product.metadata.0.public),
         channels: Some(
@@ -136,7 +145,13 @@ fn product_line(product: ProductRow, variants: Vec<UpsertVariant>, names: &Names
                 .collect(),
         ),
         variants,
+        archive_missing_variants: None,
     }
+}
+
+fn media(media: Vec<Media>) -> Vec<NewMedia> {
+    let new = |Media { url, alt }| NewMedia { url, alt };
+    media.into_iter().map(new).collect()
 }
 
 fn variant_line(
@@ -157,6 +172,8 @@ fn variant_line(
         requires_shipping: Some(variant.requires_shipping),
         stock_policy: Some(variant.stock_policy),
         backorder_limit: variant.backorder_limit,
+        status: Some(variant.status),
+        media: Some(media(variant.media.0)),
         private_metadata: Some(variant.metadata.0.private),
         metadata: Some(variant.metadata.0.public),
         prices,

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::model::{
     Availability, PriceRange, Product, ProductRow, ProductSort, ProductVariant, StockPolicy,
+    VariantStatus,
 };
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, find_many, variants_in_channel};
 use super::{ListProducts, attributes};
@@ -21,7 +22,7 @@ use crate::params;
 
 /// The shape of documents. Raise it with every change of what a shop front sees of a product: documents of another format
 /// are not shown, and a job writes them anew.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 const DOCUMENT: &str = "d.product_id, d.format, d.version, d.document";
 type DocumentSql = (Id, BigInt, BigInt, Text);
@@ -209,6 +210,12 @@ fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
             "too_many",
             "At most 10 attributes.",
         );
+    if let Some(vendor) = &wishes.vendor {
+        checks.text("/vendor", vendor, 200);
+    }
+    if let Some(tag) = &wishes.tag {
+        checks.text("/tag", tag, 255);
+    }
     for (i, attribute) in wishes.attribute.iter().flatten().enumerate() {
         let good = attribute
             .split_once(':')
@@ -288,12 +295,14 @@ impl Statement {
         page: &PageRequest,
         postgres: bool,
     ) -> Self {
-        let attributes = wishes.attribute.as_ref().is_some_and(|a| !a.is_empty());
+        let described = wishes.attribute.as_ref().is_some_and(|a| !a.is_empty())
+            || wishes.vendor.is_some()
+            || wishes.tag.is_some();
         let (mut from, id) = match listed {
             Some(_) => ("listings l".to_owned(), "l.product_id"),
             None => ("products p".to_owned(), "p.id"),
         };
-        if listed.is_some() && (!documents || attributes) {
+        if listed.is_some() && (!documents || described) {
             from.push_str(" JOIN products p ON p.id = l.product_id");
         }
         let (price, title) = if listed.is_some() {
@@ -318,6 +327,12 @@ impl Statement {
         }
         if let Some(status) = wishes.status {
             it.and("p.status = ?", params![status]);
+        }
+        if let Some(vendor) = &wishes.vendor {
+            it.and("p.vendor = ?", params![vendor.as_str()]);
+        }
+        if let Some(tag) = &wishes.tag {
+            it.tag(tag, postgres);
         }
         if let Some(category) = wishes.category {
             let text = format!(
@@ -383,6 +398,17 @@ impl Statement {
         self.text.push_str(" AND ");
         self.text.push_str(condition);
         self.params.extend(params);
+    }
+
+    fn tag(&mut self, tag: &str, postgres: bool) {
+        if postgres {
+            let wanted = serde_json::json!([tag]).to_string();
+            return self.and("p.tags @> CAST(? AS jsonb)", params![wanted]);
+        }
+        self.and(
+            "EXISTS (SELECT 1 FROM json_each(p.tags) t WHERE t.value = ?)",
+            params![tag],
+        );
     }
 
     fn attribute(&mut self, name: &str, value: serde_json::Value, postgres: bool) {
@@ -476,9 +502,11 @@ pub fn product(
     let mut range: Option<(i64, i64)> = None;
     let variants: Vec<ProductVariant> = variants
         // What has no price in a channel is not sold there.
-        .filter(|v| view.staff || v.1.is_some())
+        .filter(|v| view.staff || (v.1.is_some() && v.0.status == VariantStatus::Active))
         .map(|(row, price, compare_at, promisable, on_hand)| {
-            if let Some(price) = price {
+            if let Some(price) = price
+                && row.status == VariantStatus::Active
+            {
                 range = Some(range.map_or((price, price), |(min, max)| {
                     (min.min(price), max.max(price))
                 }));
@@ -497,13 +525,18 @@ pub fn product(
                 barcode: row.barcode,
                 title: row.title,
                 option_values: row.option_values.0,
+                status: row.status,
+                media: row.media.0,
                 weight_grams: row.weight_grams,
                 requires_shipping: row.requires_shipping,
                 stock_policy: row.stock_policy,
                 backorder_limit: row.backorder_limit,
                 price: money(price),
                 compare_at_price: money(compare_at),
-                availability: availability(tracked, promisable, on_hand),
+                availability: match row.status {
+                    VariantStatus::Active => availability(tracked, promisable, on_hand),
+                    VariantStatus::Archived => Availability::OutOfStock,
+                },
                 available_quantity: (view.staff && tracked).then_some(promisable),
                 private_metadata: view.staff.then_some(row.metadata.0.private),
                 metadata: row.metadata.0.public,
@@ -529,6 +562,11 @@ pub fn product(
             .filter(|c| view.staff || Some(*c) == own)
             .collect(),
         tax_class_id: row.tax_class_id,
+        vendor: row.vendor,
+        product_type: row.product_type,
+        tags: row.tags.0,
+        seo_title: row.seo_title,
+        seo_description: row.seo_description,
         private_metadata: view.staff.then_some(row.metadata.0.private),
         metadata: row.metadata.0.public,
         price_range: range

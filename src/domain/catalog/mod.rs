@@ -17,12 +17,13 @@ mod queries;
 mod upsert;
 
 pub use categories::{Category, CreateCategory, UpdateCategory, categories_by_id};
-pub use export::export;
+pub use draft::is_handle;
+pub use export::{export, export_named};
 pub use listings::{products_by_id, products_by_variant};
 pub use model::{
     Availability, BulkUpsertProducts, CreateProduct, CreateVariant, Media, NewMedia, NewOption,
     OptionValue, Product, ProductKind, ProductOption, ProductSort, ProductStatus, ProductVariant,
-    StockPolicy, UpdateProduct, UpdateVariant,
+    StockPolicy, UpdateProduct, UpdateVariant, VariantStatus,
 };
 pub use queries::{Sellable, find_by_skus, sellables};
 pub use upsert::{
@@ -45,10 +46,12 @@ crate::operations! {
             GET "/products/by-handle/{handle}", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Lists products. Shop fronts see what their channel shows; staff see all of the shop's, or with `channelId` what
         /// that channel shows. `category` takes an id and includes what is below it; prices are minor units of `currency`;
-        /// `text` is looked for in title, handle and SKUs; `attribute` is `name:value` and may be repeated.
+        /// `text` is looked for in title, handle and SKUs; `vendor` and `tag` are compared as they
+        /// are; `attribute` is `name:value` and may be repeated.
         products(channel_id: Option<ChannelId>, currency: Option<Currency>, status: Option<ProductStatus>,
                  category: Option<CategoryId>, min_price: Option<Minor>, max_price: Option<Minor>, in_stock: Option<bool>,
-                 text: Option<String>, #[serde(default)] attribute: Option<Vec<String>>, sort: Option<ProductSort>,
+                 text: Option<String>, vendor: Option<String>, tag: Option<String>,
+                 #[serde(default)] attribute: Option<Vec<String>>, sort: Option<ProductSort>,
                  #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListProducts => Page<Rendered<Product>>,
             GET "/products", Access::storefront_or(Scope::CatalogRead), [Cached];
         /// Finds a category.
@@ -71,7 +74,7 @@ crate::operations! {
         archive_product: ArchiveProduct => Product, POST "/products/{id}/archive", Access::scope(Scope::CatalogWrite);
         /// Adds a variant to a product.
         create_variant: CreateVariant => Product, POST "/products/{productId}/variants", Access::scope(Scope::CatalogWrite), [Created];
-        /// Changes a variant. What is left out stays.
+        /// Changes a variant, or takes it out of sale with `status`. What is left out stays.
         update_variant: UpdateVariant => Product, PATCH "/variants/{id}", Access::scope(Scope::CatalogWrite);
         /// Creates or changes up to 100 products, found by their handles and SKUs, with prices and stock. Each row is
         /// written or refused by itself; the report says which.

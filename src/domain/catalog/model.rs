@@ -33,6 +33,16 @@ choice! {
 }
 
 choice! {
+    /// Whether a variant is sold.
+    VariantStatus {
+        /// It is sold where its product is.
+        Active = "active",
+        /// It is no longer sold and shown to staff alone; orders keep it.
+        Archived = "archived",
+    }
+}
+
+choice! {
     /// What happens when there is no more of a variant.
     StockPolicy {
         /// It is not sold.
@@ -102,6 +112,16 @@ output! {
         channel_ids: Vec<ChannelId>,
         /// Decides its tax.
         tax_class_id: TaxClassId,
+        /// Who makes it; may be empty.
+        vendor: String,
+        /// What sort of thing it is, in the shop's own words; may be empty.
+        product_type: String,
+        /// Words to find and group it by.
+        tags: Vec<String>,
+        /// Its title for search engines; empty where its own title will do.
+        seo_title: String,
+        /// Its description for search engines; empty where its own description will do.
+        seo_description: String,
         /// Free data of the shop's own, which shop fronts see.
         metadata: Document,
         /// Free data of the shop's own that shop fronts do not see; null for a publishable key.
@@ -141,6 +161,10 @@ output! {
         title: String,
         /// Its value of each of the product's options.
         option_values: Vec<OptionValue>,
+        /// Whether it is sold.
+        status: VariantStatus,
+        /// Pictures of this variant alone, the first one first; where there are none, the product's show it.
+        media: Vec<Media>,
         /// Grams.
         weight_grams: i64,
         /// Whether it must be sent.
@@ -219,6 +243,11 @@ pub struct ProductRow {
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub vendor: String,
+    pub product_type: String,
+    pub tags: Json<Vec<String>>,
+    pub seo_title: String,
+    pub seo_description: String,
 }
 
 /// A variant as the database has it.
@@ -240,6 +269,8 @@ pub struct VariantRow {
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub status: VariantStatus,
+    pub media: Json<Vec<Media>>,
 }
 
 impl PartialEq for ProductOption {
@@ -286,6 +317,16 @@ input! {
         channel_ids: Vec<ChannelId>,
         /// Decides its tax.
         tax_class_id: TaxClassId,
+        /// Who makes it; at most 200 characters.
+        vendor: Option<String>,
+        /// What sort of thing it is, in the shop's own words; at most 200 characters.
+        product_type: Option<String>,
+        /// At most 250 words to find and group it by, each of 1 to 255 characters.
+        tags: Option<Vec<String>>,
+        /// Its title for search engines; at most 300 characters.
+        seo_title: Option<String>,
+        /// Its description for search engines; at most 2000 characters.
+        seo_description: Option<String>,
         /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
         /// Free data of the shop's own that shop fronts do not see.
@@ -334,6 +375,12 @@ input! {
         stock_policy: Option<StockPolicy>,
         /// How many may be sold beyond those on hand; needed with `backorder`, and only there.
         backorder_limit: Option<i64>,
+        /// `active` when left out.
+        status: Option<VariantStatus>,
+        /// Pictures of this variant alone.
+        #[serde(default)]
+        #[graphql(default)]
+        media: Vec<NewMedia>,
         /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
         /// Free data of the shop's own that shop fronts do not see.
@@ -390,6 +437,26 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<TaxClassId>)]
         tax_class_id: Patch<TaxClassId>,
+        /// Who makes it; null empties it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        vendor: Patch<String>,
+        /// What sort of thing it is, in the shop's own words; null empties it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        product_type: Patch<String>,
+        /// Words to find and group it by; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<String>>)]
+        tags: Patch<Vec<String>>,
+        /// Its title for search engines; null empties it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        seo_title: Patch<String>,
+        /// Its description for search engines; null empties it.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<String>)]
+        seo_description: Patch<String>,
         /// Free data of the shop's own; replaces all of it.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Document>)]
@@ -417,6 +484,14 @@ input! {
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<i64>)]
         weight_grams: Patch<i64>,
+        /// Whether it is sold. An archived variant may be made active again while no other has its option values.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<VariantStatus>)]
+        status: Patch<VariantStatus>,
+        /// Pictures of this variant alone; replaces all of them.
+        #[serde(default, skip_serializing_if = "Patch::is_undefined")]
+        #[schema(value_type = Option<Vec<NewMedia>>)]
+        media: Patch<Vec<NewMedia>>,
         /// What happens when there is no more.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<StockPolicy>)]

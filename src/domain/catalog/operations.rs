@@ -1,6 +1,7 @@
 use super::listings::{self, View};
 use super::model::{
-    CreateProduct, CreateVariant, Product, ProductRow, UpdateProduct, UpdateVariant, VariantRow,
+    CreateProduct, CreateVariant, Media, NewMedia, Product, ProductRow, UpdateProduct,
+    UpdateVariant, VariantRow, VariantStatus,
 };
 use super::upsert::ArchiveProduct;
 use super::{
@@ -12,7 +13,9 @@ use crate::domain::channels::Channels;
 use crate::domain::inventory;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CategoryId, ChannelId, ProductId, TaxClassId, VariantId};
-use crate::kernel::{Checks, Currency, Error, Json, Metadata, Page, Rendered, Result, patch};
+use crate::kernel::{
+    Checks, Currency, Error, Json, Metadata, Page, Patch, Rendered, Result, patch,
+};
 use crate::operation::{Mutation, Query};
 
 impl Query for GetProduct {
@@ -80,6 +83,11 @@ impl Mutation for CreateProduct {
             media: draft::media(&self.media),
             category_ids: Json(unique(&self.category_ids)),
             channel_ids: Json(unique(&self.channel_ids)),
+            vendor: self.vendor.clone().unwrap_or_default(),
+            product_type: self.product_type.clone().unwrap_or_default(),
+            tags: Json(self.tags.clone().unwrap_or_default()),
+            seo_title: self.seo_title.clone().unwrap_or_default(),
+            seo_description: self.seo_description.clone().unwrap_or_default(),
             metadata: Metadata::new(self.metadata.as_ref(), self.private_metadata.as_ref()),
             version: 1,
             ..draft::blank(ProductId::new(), now, self.tax_class_id)
@@ -121,19 +129,19 @@ impl Mutation for UpdateProduct {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("product"))?;
         queries::raise_version(tx, &old, self.expected_version)?;
         let variants = queries::variants_of(tx, std::iter::once(self.id))?;
-        let media = match &self.media {
-            crate::kernel::Patch::Value(media) => draft::media(media),
-            other => Json(patch::required(
-                &other.clone().map_value(|_| Vec::new()),
-                old.media.0.clone(),
-                "/media",
-            )?),
+        let media = media(&self.media, &old.media)?;
+        let text = |patch: &Patch<String>, old: &String| {
+            patch::optional(patch, Some(old.clone())).unwrap_or_default()
         };
         let mut product = ProductRow {
             handle: patch::required(&self.handle, old.handle.clone(), "/handle")?,
             title: patch::required(&self.title, old.title.clone(), "/title")?,
-            description: patch::optional(&self.description, Some(old.description.clone()))
-                .unwrap_or_default(),
+            description: text(&self.description, &old.description),
+            vendor: text(&self.vendor, &old.vendor),
+            product_type: text(&self.product_type, &old.product_type),
+            tags: Json(patch::required(&self.tags, old.tags.0.clone(), "/tags")?),
+            seo_title: text(&self.seo_title, &old.seo_title),
+            seo_description: text(&self.seo_description, &old.seo_description),
             status: patch::required(&self.status, old.status, "/status")?,
             attributes: Json(patch::required(
                 &self.attributes,
@@ -238,6 +246,7 @@ impl Mutation for UpdateVariant {
         let mut product =
             queries::find(tx, old.product_id)?.ok_or_else(|| Error::not_found("product"))?;
         queries::raise_version(tx, &product, self.expected_version)?;
+        let old_status = old.status;
         let stock_policy = patch::required(&self.stock_policy, old.stock_policy, "/stockPolicy")?;
         let limited = stock_policy == super::StockPolicy::Backorder;
         let backorder_limit = patch::optional(
@@ -247,6 +256,8 @@ impl Mutation for UpdateVariant {
         let changed = VariantRow {
             sku: patch::required(&self.sku, old.sku.clone(), "/sku")?,
             barcode: patch::optional(&self.barcode, old.barcode.clone()),
+            status: patch::required(&self.status, old.status, "/status")?,
+            media: media(&self.media, &old.media)?,
             weight_grams: patch::required(&self.weight_grams, old.weight_grams, "/weightGrams")?,
             stock_policy,
             backorder_limit,
@@ -259,10 +270,16 @@ impl Mutation for UpdateVariant {
         };
         let mut checks = Checks::new();
         draft::check_variant(&mut checks, "", &changed);
+        let mut variants = queries::variants_of(tx, std::iter::once(product.id))?;
+        if changed.status != old_status {
+            check_status(&mut checks, &product, &variants, &changed);
+        }
         checks.done()?;
+        if let Some(slot) = variants.iter_mut().find(|v| v.id == self.id) {
+            *slot = changed.clone();
+        }
         queries::save_variants(tx, std::slice::from_ref(&changed))?;
         inventory::set_backorderable(tx, std::iter::once(self.id))?;
-        let variants = queries::variants_of(tx, std::iter::once(product.id))?;
         product.version += 1;
         product.updated_at = tx.now;
         draft::index(&mut product, variants.iter().map(|v| v.sku.as_str()));
@@ -270,6 +287,52 @@ impl Mutation for UpdateVariant {
         tx.changed().products.insert(product.id);
         answer(tx, product.id)
     }
+}
+
+/// Complains about a variant that cannot be taken out of sale, or back.
+fn check_status(
+    checks: &mut Checks,
+    product: &ProductRow,
+    variants: &[VariantRow],
+    changed: &VariantRow,
+) {
+    let sold: Vec<&VariantRow> = variants
+        .iter()
+        .filter(|v| v.id != changed.id && v.status == VariantStatus::Active)
+        .collect();
+    match changed.status {
+        VariantStatus::Archived => checks.that(
+            !sold.is_empty(),
+            "/status",
+            "last_variant",
+            "It is the last variant that is sold; archive the product instead.",
+        ),
+        VariantStatus::Active => checks
+            .that(
+                sold.len() < draft::MAX_VARIANTS,
+                "/status",
+                "too_many",
+                format!("At most {} active variants.", draft::MAX_VARIANTS),
+            )
+            .that(
+                draft::fits(&product.options, changed),
+                "/status",
+                "options",
+                "Its option values are no longer among the product's.",
+            )
+            .that(
+                sold.iter()
+                    .all(|v| v.option_values.0 != changed.option_values.0),
+                "/status",
+                "duplicate",
+                "Another variant has the same option values.",
+            ),
+    };
+}
+
+fn media(patch: &Patch<Vec<NewMedia>>, old: &Json<Vec<Media>>) -> Result<Json<Vec<Media>>> {
+    let new = patch.clone().map_value(|media| draft::media(&media).0);
+    Ok(Json(patch::required(&new, old.0.clone(), "/media")?))
 }
 
 /// Writes a product and those of its variants that are new.

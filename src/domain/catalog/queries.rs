@@ -13,7 +13,8 @@ use crate::{on, params};
 
 /// The columns of a [`ProductRow`], for statements written as text.
 pub const PRODUCT: &str = "p.id, p.handle, p.title, p.description, p.status, p.kind, p.options, p.attributes, p.media, \
-    p.category_ids, p.channel_ids, p.tax_class_id, p.metadata, p.sort_title, p.search_text, p.version, p.created_at, p.updated_at";
+    p.category_ids, p.channel_ids, p.tax_class_id, p.metadata, p.sort_title, p.search_text, p.version, p.created_at, p.updated_at, \
+    p.vendor, p.product_type, p.tags, p.seo_title, p.seo_description";
 /// Their SQL types.
 pub type ProductSql = (
     Id,
@@ -34,6 +35,11 @@ pub type ProductSql = (
     BigInt,
     Ts,
     Ts,
+    Text,
+    Text,
+    Doc,
+    Text,
+    Text,
 );
 
 /// A variant with its price in a channel and what there is of it.
@@ -110,7 +116,7 @@ pub fn find_variant(tx: &mut Tx<'_>, id: VariantId) -> Result<Option<VariantRow>
 }
 
 const VARIANT: &str = "v.id, v.product_id, v.sku, v.barcode, v.title, v.option_values, v.position, v.weight_grams, \
-    v.requires_shipping, v.stock_policy, v.backorder_limit, v.metadata, v.version, v.created_at, v.updated_at";
+    v.requires_shipping, v.stock_policy, v.backorder_limit, v.metadata, v.version, v.created_at, v.updated_at, v.status, v.media";
 type VariantSql = (
     Id,
     Id,
@@ -127,6 +133,8 @@ type VariantSql = (
     BigInt,
     Ts,
     Ts,
+    Text,
+    Doc,
 );
 
 /// The variants of these products, in order.
@@ -197,6 +205,7 @@ pub fn variants_in_all_channels(
     let text = format!(
         "SELECT pr.channel_id, pr.currency, {VARIANT}, pr.amount, pr.compare_at_amount, {STOCK}, {ON_HAND}
          FROM ? AS x JOIN product_variants v ON v.product_id = x.id JOIN prices pr ON pr.variant_id = v.id
+         WHERE v.status = 'active'
          ORDER BY v.product_id, v.position, v.id"
     );
     tx.conn
@@ -229,7 +238,7 @@ pub struct Sellable {
     pub stock_policy: StockPolicy,
     /// Its price in the channel and currency.
     pub price: Option<i64>,
-    /// Whether the channel shows its product.
+    /// Whether it is sold and the channel shows its product.
     pub shown: bool,
     /// How many can be promised.
     pub available: i64,
@@ -271,7 +280,7 @@ pub fn sellables(
 ) -> Result<HashMap<VariantId, Sellable>> {
     let text = format!(
         "SELECT v.id, v.product_id, v.sku, p.title, v.title, p.tax_class_id, v.weight_grams, v.requires_shipping,
-                v.stock_policy, pr.amount, (p.status = 'active' AND pub.product_id IS NOT NULL), {STOCK}
+                v.stock_policy, pr.amount, (p.status = 'active' AND v.status = 'active' AND pub.product_id IS NOT NULL), {STOCK}
                 + CAST(COALESCE((SELECT sum(h.quantity) FROM stock_holds h
                                  WHERE h.reference = ? AND h.variant_id = v.id), 0) AS bigint)
          FROM ? AS x JOIN product_variants v ON v.id = x.id JOIN products p ON p.id = v.product_id
@@ -323,6 +332,11 @@ pub fn save_products(tx: &mut Tx<'_>, rows: &[ProductRow]) -> Result<()> {
             ("version", Kind::Int),
             ("created_at", Kind::Time),
             ("updated_at", Kind::Time),
+            ("vendor", Kind::Text),
+            ("product_type", Kind::Text),
+            ("tags", Kind::Doc),
+            ("seo_title", Kind::Text),
+            ("seo_description", Kind::Text),
         ],
         rows.iter().map(|p| {
             [
@@ -344,22 +358,29 @@ pub fn save_products(tx: &mut Tx<'_>, rows: &[ProductRow]) -> Result<()> {
                 p.version.into(),
                 p.created_at.into(),
                 p.updated_at.into(),
+                p.vendor.as_str().into(),
+                p.product_type.as_str().into(),
+                Param::doc(&p.tags),
+                p.seo_title.as_str().into(),
+                p.seo_description.as_str().into(),
             ]
         }),
     );
     let saved = tx.conn.execute(
         "INSERT INTO products (id, handle, title, description, status, kind, options, attributes, media, category_ids,
-             channel_ids, tax_class_id, metadata, sort_title, search_text, version, created_at, updated_at)
+             channel_ids, tax_class_id, metadata, sort_title, search_text, version, created_at, updated_at,
+             vendor, product_type, tags, seo_title, seo_description)
          SELECT x.id, x.handle, x.title, x.description, x.status, x.kind, x.options, x.attributes, x.media,
              x.category_ids, x.channel_ids, x.tax_class_id, x.metadata, x.sort_title, x.search_text, x.version,
-             x.created_at, x.updated_at
+             x.created_at, x.updated_at, x.vendor, x.product_type, x.tags, x.seo_title, x.seo_description
          FROM ? AS x WHERE true
          ON CONFLICT (id) DO UPDATE SET handle = excluded.handle, title = excluded.title,
              description = excluded.description, status = excluded.status, options = excluded.options,
              attributes = excluded.attributes, media = excluded.media, category_ids = excluded.category_ids,
              channel_ids = excluded.channel_ids, tax_class_id = excluded.tax_class_id, metadata = excluded.metadata,
              sort_title = excluded.sort_title, search_text = excluded.search_text, version = excluded.version,
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at, vendor = excluded.vendor, product_type = excluded.product_type,
+             tags = excluded.tags, seo_title = excluded.seo_title, seo_description = excluded.seo_description",
         params![batch],
     );
     saved
@@ -389,6 +410,8 @@ pub fn save_variants(tx: &mut Tx<'_>, rows: &[VariantRow]) -> Result<()> {
             ("version", Kind::Int),
             ("created_at", Kind::Time),
             ("updated_at", Kind::Time),
+            ("status", Kind::Text),
+            ("media", Kind::Doc),
         ],
         rows.iter().map(|v| {
             [
@@ -407,20 +430,23 @@ pub fn save_variants(tx: &mut Tx<'_>, rows: &[VariantRow]) -> Result<()> {
                 v.version.into(),
                 v.created_at.into(),
                 v.updated_at.into(),
+                v.status.into(),
+                Param::doc(&v.media),
             ]
         }),
     );
     let saved = tx.conn.execute(
         "INSERT INTO product_variants (id, product_id, sku, barcode, title, option_values, position, weight_grams,
-             requires_shipping, stock_policy, backorder_limit, metadata, version, created_at, updated_at)
+             requires_shipping, stock_policy, backorder_limit, metadata, version, created_at, updated_at, status, media)
          SELECT x.id, x.product_id, x.sku, x.barcode, x.title, x.option_values, x.position, x.weight_grams,
-             x.requires_shipping, x.stock_policy, x.backorder_limit, x.metadata, x.version, x.created_at, x.updated_at
+             x.requires_shipping, x.stock_policy, x.backorder_limit, x.metadata, x.version, x.created_at, x.updated_at,
+             x.status, x.media
          FROM ? AS x WHERE true
          ON CONFLICT (id) DO UPDATE SET sku = excluded.sku, barcode = excluded.barcode, title = excluded.title,
              option_values = excluded.option_values, position = excluded.position, weight_grams = excluded.weight_grams,
              requires_shipping = excluded.requires_shipping, stock_policy = excluded.stock_policy,
              backorder_limit = excluded.backorder_limit, metadata = excluded.metadata, version = excluded.version,
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at, status = excluded.status, media = excluded.media",
         params![batch],
     );
     saved.map(drop).map_err(|error| taken(error, "/sku", "SKU"))

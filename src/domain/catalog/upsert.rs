@@ -3,12 +3,12 @@
 //! A row that cannot be used is refused by itself and says why; the others are written. Whatever the number of rows, the
 //! number of statements is the same. What a row does not say keeps its value; what has not changed is not written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::model::{
-    BulkUpsertProducts, NewMedia, NewOption, NewOptionValue, NewVariant, ProductKind, ProductRow,
-    ProductStatus, StockPolicy, VariantRow,
+    BulkUpsertProducts, NewMedia, NewOption, NewOptionValue, NewVariant, ProductKind,
+    ProductOption, ProductRow, ProductStatus, StockPolicy, VariantRow, VariantStatus,
 };
 use super::{categories, draft, queries};
 use crate::context::Tx;
@@ -18,7 +18,9 @@ use crate::domain::pricing::{self, PriceRow};
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CategoryId, LocationId, ProductId, TaxClassId, VariantId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Checks, Currency, Document, FieldError, Json, Metadata, Result, Timestamp};
+use crate::kernel::{
+    Checks, Currency, Document, Error, FieldError, Json, Metadata, Result, Timestamp,
+};
 use crate::operation::{Mutation, Output};
 use crate::{choice, input, output};
 
@@ -36,6 +38,7 @@ input! {
         expected_version: Option<i64>,
     }
     /// A product with its variants, prices and stock; everything it refers to is named by its handle.
+    #[derive(Default)]
     UpsertProduct {
         /// Its name in URLs; finds the product.
         handle: String,
@@ -47,7 +50,7 @@ input! {
         status: Option<ProductStatus>,
         /// `physical` for a new product when left out; a product's kind does not change.
         kind: Option<ProductKind>,
-        /// In what its variants differ.
+        /// In what its variants differ. Values of variants that are sold and not named here are kept.
         options: Option<Vec<NewOption>>,
         /// Named facts.
         attributes: Option<Document>,
@@ -57,6 +60,16 @@ input! {
         categories: Option<Vec<String>>,
         /// Handle of its tax class; `standard` for a new product when left out.
         tax_class: Option<String>,
+        /// Who makes it; at most 200 characters.
+        vendor: Option<String>,
+        /// What sort of thing it is, in the shop's own words; at most 200 characters.
+        product_type: Option<String>,
+        /// At most 250 words to find and group it by, each of 1 to 255 characters.
+        tags: Option<Vec<String>>,
+        /// Its title for search engines; at most 300 characters.
+        seo_title: Option<String>,
+        /// Its description for search engines; at most 2000 characters.
+        seo_description: Option<String>,
         /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
         /// Free data of the shop's own that shop fronts do not see.
@@ -65,8 +78,12 @@ input! {
         channels: Option<Vec<String>>,
         /// Its variants, found by SKU; those not named stay as they are.
         variants: Vec<UpsertVariant>,
+        /// Whether variants that are not named are archived.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        archive_missing_variants: Option<bool>,
     }
     /// A variant of a product to be created or changed.
+    #[derive(Default)]
     UpsertVariant {
         /// Finds the variant.
         sku: String,
@@ -82,6 +99,10 @@ input! {
         stock_policy: Option<StockPolicy>,
         /// How many may be sold beyond those on hand.
         backorder_limit: Option<i64>,
+        /// Whether it is sold; `active` for a new variant when left out.
+        status: Option<VariantStatus>,
+        /// Pictures of this variant alone.
+        media: Option<Vec<NewMedia>>,
         /// Free data of the shop's own, which shop fronts see.
         metadata: Option<Document>,
         /// Free data of the shop's own that shop fronts do not see.
@@ -281,6 +302,23 @@ impl Plan {
     ) -> UpsertRow {
         let mut checks = Checks::new();
         let at = format!("/products/{place}");
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, variant) in row.variants.iter().enumerate() {
+            places.entry(&variant.sku).or_default().push(i);
+        }
+        for (sku, places) in places {
+            let (count, second) = (places.len(), places.get(1));
+            checks.that(
+                second.is_none(),
+                format!("{at}/variants/{}/sku", second.copied().unwrap_or_default()),
+                "duplicate",
+                format!("The SKU {sku} stands on {count} variants."),
+            );
+        }
+        if let Err(error) = checks.done() {
+            // Which variant is meant decides everything else.
+            return refused(row, error);
+        }
         let draft = Draft::new(known, row, &at, now, &mut checks);
         checks.that(
             !self.handles.contains(&row.handle),
@@ -302,13 +340,7 @@ impl Plan {
             );
         }
         if let Err(error) = checks.done() {
-            let errors = error.fields.into_iter().map(RowError::from).collect();
-            return UpsertRow {
-                handle: row.handle.clone(),
-                outcome: Outcome::Refused,
-                product_id: None,
-                errors,
-            };
+            return refused(row, error);
         }
         self.handles.insert(row.handle.clone());
         self.skus.extend(row.variants.iter().map(|v| v.sku.clone()));
@@ -372,6 +404,15 @@ impl Plan {
     }
 }
 
+fn refused(row: &UpsertProduct, error: Error) -> UpsertRow {
+    UpsertRow {
+        handle: row.handle.clone(),
+        outcome: Outcome::Refused,
+        product_id: None,
+        errors: error.fields.into_iter().map(RowError::from).collect(),
+    }
+}
+
 /// A row made into what the database will have.
 struct Draft {
     outcome: Outcome,
@@ -413,11 +454,31 @@ impl Draft {
             "fixed",
             "A product's kind does not change.",
         );
+        let existing = old
+            .and_then(|old| known.variants.get(&old.id))
+            .map_or(&[][..], Vec::as_slice);
+        let skus: HashSet<&str> = row.variants.iter().map(|v| v.sku.as_str()).collect();
+        let mut others: Vec<VariantRow> = existing
+            .iter()
+            .filter(|v| !skus.contains(v.sku.as_str()))
+            .cloned()
+            .collect();
+        let (mut written, mut policies) = (Vec::new(), Vec::new());
+        if row.archive_missing_variants == Some(true) {
+            for other in others.iter_mut().filter(|v| is_sold(v)) {
+                other.status = VariantStatus::Archived;
+                other.version += 1;
+                other.updated_at = now;
+                written.push(other.clone());
+            }
+        }
         let mut product = ProductRow {
             title: row.title.clone().unwrap_or(base.title),
             description: row.description.clone().unwrap_or(base.description),
             status: row.status.unwrap_or(base.status),
-            options: row.options.as_deref().map_or(base.options, draft::options),
+            options: row.options.as_deref().map_or(base.options, |new| {
+                with_values(draft::options(new), &others)
+            }),
             attributes: row.attributes.clone().map_or(base.attributes, Json),
             media: row.media.as_deref().map_or(base.media, draft::media),
             category_ids: row
@@ -447,22 +508,22 @@ impl Draft {
                 row.private_metadata.as_ref(),
             ),
             tax_class_id,
+            vendor: row.vendor.clone().unwrap_or(base.vendor),
+            product_type: row.product_type.clone().unwrap_or(base.product_type),
+            tags: row.tags.clone().map_or(base.tags, Json),
+            seo_title: row.seo_title.clone().unwrap_or(base.seo_title),
+            seo_description: row.seo_description.clone().unwrap_or(base.seo_description),
             version: base.version + 1,
             updated_at: now,
             ..base
         };
-        let existing = known
-            .variants
-            .get(&product.id)
-            .map_or(&[][..], Vec::as_slice);
-        let mut all = existing.to_vec();
+        let mut named = Vec::with_capacity(row.variants.len());
         let (mut prices, mut stock) = (Vec::new(), Vec::new());
-        let (mut written, mut policies) = (Vec::new(), Vec::new());
         for (i, new) in row.variants.iter().enumerate() {
             let at = format!("{at}/variants/{i}");
-            let place = all.iter().position(|v| v.sku == new.sku);
-            let old = place.and_then(|p| all.get(p));
-            let variant = variant(&product, new, old, all.len(), now);
+            let old = existing.iter().find(|v| v.sku == new.sku);
+            let position = others.len() + named.len();
+            let variant = variant(&product, new, old, position, now);
             check_parts(known, new, &variant, &at, checks, &mut prices, &mut stock);
             if old.is_none_or(|old| {
                 *old != VariantRow {
@@ -479,21 +540,23 @@ impl Draft {
             }) {
                 policies.push(variant.id);
             }
-            match place.and_then(|p| all.get_mut(p)) {
-                Some(slot) => *slot = variant,
-                None => all.push(variant),
-            }
+            named.push(variant);
         }
-        let skus: HashSet<&str> = row.variants.iter().map(|v| v.sku.as_str()).collect();
-        checks.that(
-            skus.len() == row.variants.len(),
-            format!("{at}/variants"),
-            "duplicate",
-            "A SKU stands twice.",
-        );
-        draft::index(&mut product, all.iter().map(|v| v.sku.as_str()));
         draft::check_product(checks, at, &product);
-        draft::check_variants(checks, &format!("{at}/variants"), &product.options, &all);
+        let at = format!("{at}/variants");
+        let misfits = misfits(&product, &named, &others);
+        let message = format!(
+            "What is sold and not named, {}, does not go with these options and values; name it, or archive it with \
+             archiveMissingVariants.",
+            misfits.join(", ")
+        );
+        checks.that(misfits.is_empty(), &at, "missing_variants", message);
+        if misfits.is_empty() {
+            named.append(&mut others);
+            draft::check_variants(checks, &at, &product.options, &named);
+        }
+        named.sort_by_key(|v| v.position);
+        draft::index(&mut product, named.iter().map(|v| v.sku.as_str()));
         let same = |old: &ProductRow| {
             *old == ProductRow {
                 version: old.version,
@@ -515,6 +578,42 @@ impl Draft {
             policies,
         }
     }
+}
+
+fn is_sold(variant: &VariantRow) -> bool {
+    variant.status == VariantStatus::Active
+}
+
+/// The options with the values that `others` have of them.
+fn with_values(
+    mut options: Json<Vec<ProductOption>>,
+    others: &[VariantRow],
+) -> Json<Vec<ProductOption>> {
+    for value in others
+        .iter()
+        .filter(|v| is_sold(v))
+        .flat_map(|v| &v.option_values.0)
+    {
+        if let Some(option) = options.0.iter_mut().find(|o| o.name == value.name)
+            && !option.values.contains(&value.value)
+        {
+            option.values.push(value.value.clone());
+        }
+    }
+    options
+}
+
+/// The SKUs of variants that are sold, not named, and cannot stand beside those that are named.
+fn misfits(product: &ProductRow, named: &[VariantRow], others: &[VariantRow]) -> Vec<String> {
+    others
+        .iter()
+        .filter(|other| {
+            let fits = draft::fits(&product.options, other);
+            let mut sold = named.iter().filter(|v| is_sold(v));
+            is_sold(other) && (!fits || sold.any(|v| v.option_values.0 == other.option_values.0))
+        })
+        .map(|other| other.sku.clone())
+        .collect()
 }
 
 fn variant(
@@ -544,6 +643,8 @@ fn variant(
             requires_shipping: new.requires_shipping,
             stock_policy: new.stock_policy,
             backorder_limit: new.backorder_limit,
+            status: new.status,
+            media: new.media.clone().unwrap_or_default(),
             metadata: new.metadata.clone(),
             private_metadata: new.private_metadata.clone(),
         };
@@ -564,6 +665,11 @@ fn variant(
         backorder_limit: new.backorder_limit.or(old
             .backorder_limit
             .filter(|_| stock_policy == StockPolicy::Backorder)),
+        status: new.status.unwrap_or(old.status),
+        media: new
+            .media
+            .as_deref()
+            .map_or_else(|| old.media.clone(), draft::media),
         metadata: replaced(
             old.metadata.0.clone(),
             new.metadata.as_ref(),

@@ -149,6 +149,7 @@ pub fn product(number: u64) -> UpsertProduct {
         private_metadata: None,
         channels: Some(vec!["eu".to_owned(), "uk".to_owned()]),
         variants: variants.collect(),
+        ..UpsertProduct::default()
     }
 }
 
@@ -173,19 +174,16 @@ fn variant(
     let options = value.map(|(name, value)| (name.to_owned(), Value::from(value)));
     UpsertVariant {
         sku: format!("GEN-{number:07}-{}", place + 1),
-        barcode: None,
         options: Some(Document(options.into_iter().collect())),
         weight_grams: Some(thing.3),
         requires_shipping: Some(true),
         stock_policy: Some(StockPolicy::Deny),
-        backorder_limit: None,
-        metadata: None,
-        private_metadata: None,
         prices: vec![price("eu", euro), price("uk", ending(euro * 87 / 100))],
         stock: vec![
             stock("berlin", dice.between(0, 60)),
             stock("leeds", dice.between(0, 25)),
         ],
+        ..UpsertVariant::default()
     }
 }
 

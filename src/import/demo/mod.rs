@@ -11,11 +11,17 @@ use crate::context::{Cx, Kept as _};
 use crate::db::{Address, Conn, migrations};
 use crate::domain::catalog::{BulkUpsertProducts, MAX_ROWS, Outcome};
 use crate::domain::channels::Channels;
+use crate::domain::coupons::CreateCoupon;
+use crate::domain::credits::IssueGiftCard;
+use crate::kernel::money::Minor;
 use crate::kernel::{Code, Error, Result};
 use crate::operation::dispatch;
 
 /// The demo shop in Mercer's own format.
 pub const SHOP: &str = include_str!("shop.jsonl");
+
+/// A coupon of the demo shop that takes off 10 percent.
+pub const COUPON: &str = "WELCOME10";
 
 /// How many requests are on their way at once: one is written while the next are made.
 const IN_FLIGHT: usize = 4;
@@ -31,12 +37,41 @@ pub async fn shop(cx: &Cx) -> Result<()> {
         }
     });
     jsonl::import(cx, SHOP.as_bytes(), &mut report).await?;
-    match report.refused {
-        0 => Ok(()),
-        _ => Err(Error::internal(
+    if report.refused > 0 {
+        return Err(Error::internal(
             problems.lock().map(|p| p.clone()).unwrap_or_default(),
-        )),
+        ));
     }
+    let coupon = CreateCoupon {
+        code: COUPON.to_owned(),
+        description: Some("10 percent off".to_owned()),
+        basis_points: Some(1000),
+        amount: None,
+        max_amount: None,
+        currency: None,
+        channel_ids: None,
+        minimum: None,
+        starts_at: None,
+        ends_at: None,
+        usage_limit: None,
+        usage_limit_per_customer: None,
+        status: None,
+        metadata: None,
+    };
+    dispatch(cx, coupon).await.map(drop)
+}
+
+/// A new gift card of 50 euros; its code.
+pub async fn gift_card(cx: &Cx) -> Result<String> {
+    let issue = IssueGiftCard {
+        amount: Minor(5000),
+        currency: "EUR".parse()?,
+        expires_at: None,
+        email: None,
+        note: Some("demo".to_owned()),
+        metadata: None,
+    };
+    Ok(dispatch(cx, issue).await?.value.code)
 }
 
 /// Adds `count` made-up products, the same ones every time.

@@ -210,6 +210,103 @@ both! {
         assert_eq!(store.stock("MUG"), (10, 0, 0));
     }
 
+    fn an_archived_variant_is_sold_no_more_and_orders_keep_it(shop) {
+        let store = Store::open(shop);
+        let mut row = store.row("RED", 1_500, 10);
+        row["handle"] = json!("tee");
+        row["options"] = json!([{ "name": "Colour", "values": ["Red", "Blue"] }]);
+        let mut blue = row["variants"][0].clone();
+        row["variants"][0]["options"] = json!({ "Colour": "Red" });
+        blue["sku"] = json!("BLUE");
+        blue["options"] = json!({ "Colour": "Blue" });
+        row["variants"].as_array_mut().unwrap().push(blue);
+        store.upsert(&[row]);
+        let order = store.order(&[("BLUE", 2)]);
+        let cart = store.cart(&[("BLUE", 1), ("RED", 1)]);
+        let made = shop.staff().get("/products/by-handle/tee").ok();
+        let variant = |sku: &str| {
+            let variants = made.at("/variants").as_array().unwrap();
+            variants.iter().find(|v| v["sku"] == sku).unwrap()["id"].as_str().unwrap().to_owned()
+        };
+        let path = format!("/variants/{}", variant("BLUE"));
+        let archived = shop.staff().patch(&path, json!({ "status": "archived" })).ok();
+        assert_eq!((archived.at("/variants/0/status"), archived.at("/variants/1/status")), (&json!("active"), &json!("archived")));
+        let shown = store.front.get("/products/by-handle/tee").ok();
+        assert_eq!(shown.at("/variants").as_array().unwrap().len(), 1);
+        assert_eq!(shown.at("/variants/0/sku"), "RED");
+        let after = cart.get();
+        assert_eq!((after.at("/ready"), after.text("/lines/0/problems/0/code")), (&json!(false), "not_available"));
+        let kept = shop.staff().get(&format!("/orders/{}", order["id"].as_str().unwrap())).ok();
+        assert_eq!(kept.at("/lines/0/sku"), "BLUE");
+        let last = shop.staff().patch(&format!("/variants/{}", variant("RED")), json!({ "status": "archived" }));
+        last.refused(422, "VALIDATION_FAILED").about("/status", "last_variant");
+        // Another variant may take its values; then it cannot come back.
+        let another = json!({ "variant": { "sku": "BLUE-2", "optionValues": [{ "name": "Colour", "value": "Blue" }] } });
+        shop.staff().post(&format!("/products/{}/variants", made.text("/id")), another).created();
+        shop.staff().patch(&path, json!({ "status": "active" })).refused(422, "VALIDATION_FAILED").about("/status", "duplicate");
+        let mutation = "mutation($id: ID!) { updateVariant(input: { id: $id, status: archived }) { variants { sku status media { url } } tags vendor } }";
+        let by_graphql = shop.staff().graphql(mutation, json!({ "id": archived.at("/variants/1/id") }));
+        assert_eq!(by_graphql.at("/data/updateVariant/variants/1/status"), "archived", "{by_graphql}");
+        shop.check();
+    }
+
+    fn products_are_found_by_vendor_and_tag(shop) {
+        let store = Store::open(shop);
+        let row = |sku: &str, vendor: &str, tags: Value| {
+            let mut row = store.row(sku, 1_500, 10);
+            row["vendor"] = json!(vendor);
+            row["tags"] = tags;
+            row
+        };
+        store.upsert(&[row("MUG", "Fern & Co", json!(["new", "50% off"])), row("CUP", "Fern", json!(["new"]))]);
+        for (query, wanted) in [
+            ("?vendor=Fern", &["cup"][..]),
+            ("?vendor=fern", &[]),
+            ("?vendor=Fern%20%26%20Co&tag=new", &["mug"]),
+            ("?tag=50%25%20off", &["mug"]),
+            ("?tag=new&sort=title", &["cup", "mug"]),
+            ("?tag=ne", &[]),
+        ] {
+            assert_eq!(handles(&store, query), wanted, "{query}");
+            let staff = shop.staff().get(&format!("/products{query}")).ok();
+            assert_eq!(staff.at("/items").as_array().unwrap().len(), wanted.len(), "{query}");
+        }
+        let mug = shop.staff().get("/products/by-handle/mug").ok();
+        let path = format!("/products/{}", mug.text("/id"));
+        let changed = shop.staff().patch(&path, json!({ "seoTitle": "T", "tags": ["old"], "vendor": null })).ok();
+        assert_eq!((changed.at("/seoTitle"), changed.at("/tags"), changed.at("/vendor")), (&json!("T"), &json!(["old"]), &json!("")));
+        shop.staff().patch(&path, json!({ "tags": [" "] })).refused(422, "VALIDATION_FAILED").about("/tags/0", "blank");
+        shop.staff().patch(&path, json!({ "handle": "Ä" })).refused(422, "VALIDATION_FAILED").about("/handle", "invalid_handle");
+        shop.staff().patch(&path, json!({ "handle": "чашка" })).ok();
+        assert_eq!(store.front.get("/products/by-handle/%D1%87%D0%B0%D1%88%D0%BA%D0%B0").ok().at("/handle"), "чашка");
+    }
+
+    fn the_pictures_of_the_demo_shop_answer(shop) {
+        let front = shop.storefront();
+        let (mut count, mut drawn) = (0, BTreeSet::new());
+        for part in mercer::import::demo::SHOP.split('"').filter(|part| part.starts_with("/demo/")) {
+            let answer = front.send("GET", part, None);
+            answer.status(200);
+            assert_eq!(answer.header("content-type"), "image/svg+xml");
+            assert!(answer.body.starts_with(b"<svg") && answer.body.len() < 1000, "{part}");
+            count += 1;
+            drawn.insert(answer.body);
+        }
+        assert_eq!(count, 76);
+        assert!(drawn.len() > 50, "{} differ", drawn.len());
+        front.send("GET", "/demo/pictures/Mug%3C.svg", None).status(404);
+    }
+
+    fn a_bulk_row_with_one_sku_twice_is_refused_in_a_sentence(shop) {
+        let store = Store::open(shop);
+        let mut row = store.row("MUG", 1_500, 10);
+        let variant = row["variants"][0].clone();
+        row["variants"] = Value::from(vec![variant; 40]);
+        let report = shop.staff().post("/products/bulk-upsert", json!({ "products": [row] })).ok();
+        assert_eq!(report.at("/rows/0/errors").as_array().unwrap().len(), 1, "{report}");
+        assert_eq!(report.at("/rows/0/errors/0/message"), "The SKU MUG stands on 40 variants.");
+    }
+
     fn variants_differ_in_their_options(shop) {
         let store = Store::open(shop);
         let variant = |sku: &str, size: &str| json!({ "sku": sku, "optionValues": [{ "name": "Size", "value": size }] });
