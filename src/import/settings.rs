@@ -227,6 +227,7 @@ impl Settings {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a channel has that many settings")]
     async fn channel(&mut self, line: ChannelLine) -> Result<Outcome> {
         let (mut channel, outcome) = if let Some(old) = self.channels.get(&line.handle) {
             (old.clone(), Outcome::Unchanged)

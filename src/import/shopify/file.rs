@@ -83,6 +83,7 @@ pub struct Product {
     pub title: Option<String>,
     pub description: Option<String>,
     pub vendor: Option<String>,
+    #[expect(clippy::struct_field_names, reason = "the column's name")]
     pub product_type: Option<String>,
     pub tags: Option<Vec<String>>,
     pub seo_title: Option<String>,
@@ -114,6 +115,7 @@ pub struct Variant {
     pub quantity: Option<i64>,
     pub price: Option<i64>,
     /// The higher price, where the file has a column for it.
+    #[expect(clippy::option_option, reason = "no column and an empty cell differ")]
     pub compare_at: Option<Option<i64>>,
     pub requires_shipping: Option<bool>,
     pub taxable: Option<bool>,

@@ -34,7 +34,7 @@ use super::products::Products;
 use super::settings::{Setting, Settings, TaxClassLine};
 use crate::context::Cx;
 use crate::domain::catalog::{self, MAX_ROWS};
-use crate::kernel::{Code, Error, Result};
+use crate::kernel::{Code, Error, Result, hex};
 
 /// The tax class of what is not taxed.
 const EXEMPT: &str = "exempt";
@@ -155,6 +155,5 @@ async fn exempt(settings: &mut Settings, report: &mut Report) -> Result<()> {
 /// Eight characters that stand for these texts.
 fn fingerprint(parts: &[&str]) -> String {
     let hash = Sha256::digest(parts.join("\0"));
-    let bytes = hash.iter().take(4);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..4])
 }

@@ -342,8 +342,9 @@ fn policy(said: &Variant, was: Option<StockPolicy>) -> Option<StockPolicy> {
         (Some(false), _, None) => Some(StockPolicy::Untracked),
         (None | Some(false), _, Some(StockPolicy::Untracked)) => None,
         (_, Some(true), _) => Some(StockPolicy::Backorder),
-        (_, Some(false), _) => Some(StockPolicy::Deny),
-        (Some(true), None, None | Some(StockPolicy::Untracked)) => Some(StockPolicy::Deny),
+        (_, Some(false), _) | (Some(true), None, None | Some(StockPolicy::Untracked)) => {
+            Some(StockPolicy::Deny)
+        }
         _ => None,
     }
 }
@@ -359,9 +360,9 @@ fn option_names(product: &Product, old: Option<&UpsertProduct>) -> Vec<(usize, S
             .variants
             .iter()
             .filter_map(|v| v.values.get(i)?.as_deref());
-        let named = said.as_deref().is_some_and(|name| i > 0 || name != "Title");
+        let has_name = said.as_deref().is_some_and(|name| i > 0 || name != "Title");
         // `Default Title` stands for a product without options.
-        let any = values.any(|value| named || i > 0 || value != "Default Title");
+        let any = values.any(|value| has_name || i > 0 || value != "Default Title");
         if any {
             let name = said.clone().or_else(|| Some(known.get(i)?.name.clone()));
             names.push((i, name.unwrap_or_else(|| format!("Option {}", i + 1))));

@@ -106,11 +106,9 @@ fn walk(contract: &Contract, value: &Value, found: &mut Fields) {
                 let schema = &contract.openapi["components"]["schemas"][name];
                 let properties = schema["properties"].as_object();
                 let own = properties.map(|fields| fields.keys().cloned().collect());
-                if found.get(name).is_none() {
-                    if let Some(own) = own {
-                        found.insert(name.to_owned(), own);
-                        walk(contract, schema, found);
-                    }
+                if let (None, Some(own)) = (found.get(name), own) {
+                    found.insert(name.to_owned(), own);
+                    walk(contract, schema, found);
                 }
             }
             object.values().for_each(|one| walk(contract, one, found));

@@ -10,13 +10,13 @@ use crate::support::{Kind, Shop, Store};
 const ABSENT: &str = "/channels/chn_01jq3h5s5vfkg8r4t0x2m6c9ze";
 
 /// The value of a line of `/metrics`; nothing where there is no such line.
-fn metric(client: &Client, line: &str) -> Option<f64> {
+fn metric<T: std::str::FromStr>(client: &Client, line: &str) -> Option<T> {
     let answer = client.send("GET", "/metrics", None).ok();
     let text = std::str::from_utf8(&answer.body).unwrap().to_owned();
     let found = text
         .lines()
         .find_map(|l| l.strip_prefix(line)?.strip_prefix(' '));
-    found.map(|value| value.parse().unwrap())
+    found.and_then(|value| value.parse().ok())
 }
 
 both! {
@@ -62,10 +62,10 @@ both! {
         assert!((400..500).contains(&webhook.status), "{webhook}");
         anybody.send("POST", "/webhooks/payments/nobody", Some(b"{}")).refused(404, "NOT_FOUND");
         for ((line, before), after) in lines.iter().zip(before).zip(counts(&lines)) {
-            assert!(after >= before + 1.0, "{line}: {before}, {after}");
+            assert!(after > before, "{line}: {before}, {after}");
         }
         let unknown = metric(&anybody, "mercer_webhooks_total{outcome=\"refused\",provider=\"nobody\"}");
-        assert_eq!(unknown, None, "whoever comes may not make up labels");
+        assert_eq!(unknown, None::<f64>, "whoever comes may not make up labels");
     }
 
     fn jobs_connections_and_the_process_are_measured(shop) {
@@ -76,7 +76,7 @@ both! {
         shop.work();
         let waiting = count("ready").unwrap();
         assert!(waiting >= 1.0, "the scheduled jobs");
-        shop.wait(Duration::from_secs(86_400 + 600));
+        shop.wait(Duration::from_mins(24 * 60 + 10));
         let oldest = metric(&anybody, "mercer_job_oldest_due_seconds").unwrap();
         assert!((86_400.0..88_000.0).contains(&oldest), "{oldest}");
         shop.connect().batch("UPDATE jobs SET status = 'dead'").unwrap();
@@ -84,15 +84,15 @@ both! {
         assert_eq!(metric(&anybody, "mercer_job_oldest_due_seconds"), Some(0.0));
         let version = format!("mercer_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
         assert_eq!(metric(&anybody, &version), Some(1.0));
-        let idle = metric(&anybody, "mercer_db_connections{state=\"idle\"}").unwrap();
-        let busy = metric(&anybody, "mercer_db_connections{state=\"busy\"}").unwrap();
-        assert!((1.0..=4.0).contains(&(idle + busy)), "{idle} and {busy}");
-        let open = || metric(&anybody, "mercer_http_connections").unwrap();
+        let idle: i64 = metric(&anybody, "mercer_db_connections{state=\"idle\"}").unwrap();
+        let busy: i64 = metric(&anybody, "mercer_db_connections{state=\"busy\"}").unwrap();
+        assert!((1..=4).contains(&(idle + busy)), "{idle} and {busy}");
+        let open = || metric::<i64>(&anybody, "mercer_http_connections").unwrap();
         let before = open();
         let more: Vec<_> = (0..20).map(|_| std::net::TcpStream::connect(anybody.address()).unwrap()).collect();
-        crate::support::within(5, "the connections are counted", || open() >= before + 20.0);
+        crate::support::within(5, "the connections are counted", || open() >= before + 20);
         drop(more);
-        crate::support::within(5, "they are gone", || open() < before + 20.0);
+        crate::support::within(5, "they are gone", || open() < before + 20);
         if cfg!(target_os = "linux") {
             for (line, least, most) in [
                 ("process_resident_memory_bytes", 10e6, 10e9), ("process_threads", 3.0, 1e4), ("process_open_fds", 10.0, 1e5),

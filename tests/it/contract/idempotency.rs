@@ -48,6 +48,7 @@ impl<'a> World<'a> {
     }
 
     /// Asks the same twice at once, by either door, then again in another process; and something else with the same key.
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
     fn once(&self, operation: &str, input: Value, (field, other): (&str, Value)) -> Value {
         let key = mercer::kernel::id::fresh().to_string();
         let staff = self.shop.staff().keyed(&key);
@@ -426,6 +427,7 @@ fn carts(w: &World<'_>) {
 }
 
 /// An order that was just placed and its payment.
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn order(w: &World<'_>, payment: Value) -> (String, String) {
     let cart = json!({ "channelId": w.shop.channel, "email": "ada@example.com", "shippingAddress": address(),
         "lines": [{ "sku": "MUG", "quantity": 2 }] });

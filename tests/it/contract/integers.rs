@@ -104,7 +104,7 @@ fn a_shop_with_something_of_everything(shop: &Shop) -> Ids {
     );
     let link = make(&format!("{path}/payment-links"), json!({}));
     let cart = store.cart(&[("A", 2)]);
-    let card = make("/gift-cards", json!({ "currency": "EUR", "amount": 5_000 }));
+    let gift_card = make("/gift-cards", json!({ "currency": "EUR", "amount": 5_000 }));
     let credit =
         json!({ "email": "ada@example.com", "currency": "EUR", "amount": 900, "reason": "a gift" });
     make("/store-credit/adjust", credit);
@@ -113,7 +113,7 @@ fn a_shop_with_something_of_everything(shop: &Shop) -> Ids {
         json!({ "email": "ada@example.com", "currency": "EUR", "limit": 100_000, "netDays": 30 });
     make("/credit-terms", terms);
     let mut known = Ids::default();
-    for seen in [order, link.clone(), cart.get(), card, coupon] {
+    for seen in [order, link.clone(), cart.get(), gift_card, coupon] {
         known.learn(&seen.json);
     }
     for list in [
