@@ -180,8 +180,13 @@ impl<L: Flush> Flusher<L> {
         if !self.usable {
             return Err(Error::unavailable("the log could not be flushed"));
         }
+        let log = self.log.open()?;
+        // What was committed and not flushed can be seen by now, and is not to be lost any more.
+        if self.opened.load(Ordering::Relaxed) > 0 && log.is_some() {
+            self.log.flush()?;
+        }
         let ticket = Ticket {
-            log: self.log.open()?,
+            log,
             number: self.opened.fetch_add(1, Ordering::Relaxed),
         };
         self.shared.set(Some(ticket.clone()));
@@ -208,6 +213,10 @@ impl<L: Flush> Flusher<L> {
             } else {
                 Err(in_doubt())
             });
+        }
+        if open.is_some() && !flushed {
+            // Where that fails, whoever writes next tries again.
+            let _ = self.open();
         }
     }
 }
@@ -395,6 +404,8 @@ mod tests {
         let first = script.commit(before.clone());
         script.flush.send(false).unwrap();
         assert_eq!(first.recv_timeout(SOON), Ok(false));
+        // What can be seen by now is flushed with the log that is opened next.
+        script.flush.send(true).unwrap();
         let after = script.durable.ticket().unwrap();
         assert_ne!(after, before);
         let late = script.commit(before);
@@ -413,6 +424,7 @@ mod tests {
         let late = script.commit(before.clone());
         assert_eq!(late.recv_timeout(SOON), Ok(false));
         assert_eq!(script.begun.try_iter().count(), 0, "nothing was flushed");
+        script.flush.send(true).unwrap();
         let after = script.durable.ticket().unwrap();
         // Whoever saw the old one late does not take the new one away.
         script.durable.distrust(&before);

@@ -34,6 +34,8 @@ use crate::sabotage::{Guard, Sabotage};
 const RETRIES: u32 = 5;
 /// How long a request waits for a connection, and how long a transaction is run again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a database that refused a transaction is not called ready.
+const HOLD: Duration = Duration::from_secs(3);
 /// How long a request waits for its turn while others get on.
 const QUEUE: Duration = Duration::from_secs(10);
 
@@ -84,6 +86,7 @@ pub struct Db {
     address: Address,
     statements: Arc<AtomicU64>,
     progress: Arc<Progress>,
+    refused: Arc<Progress>,
     writable: Arc<AtomicBool>,
     sabotage: Arc<Sabotage>,
 }
@@ -99,13 +102,17 @@ impl Db {
             }
             Address::Postgres(_) => (None, Durable::start(Marks::on(address.clone()))?),
         };
+        let sabotage = Arc::<Sabotage>::default();
         let pool = r2d2::Pool::builder()
             .max_size(connections)
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(PATIENCE)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(Manager(address.clone()));
+            .build_unchecked(Manager {
+                address: address.clone(),
+                sabotage: sabotage.clone(),
+            });
         Ok(Self {
             pool,
             writer,
@@ -113,8 +120,9 @@ impl Db {
             address: address.clone(),
             statements: Arc::default(),
             progress: Arc::default(),
+            refused: Arc::default(),
             writable: Arc::new(AtomicBool::new(true)),
-            sabotage: Arc::default(),
+            sabotage,
         })
     }
 
@@ -180,8 +188,13 @@ impl Db {
             Some(writer) => writer.run(work).await,
             None => self.write_on_pooled(work).await,
         };
-        let refused = matches!(&done, Err(error) if error.code == Code::Unavailable);
+        // One that lost to others says nothing about the database.
+        let refused = matches!(&done, Err(error)
+            if error.code == Code::Unavailable && error.failure != Some(Failure::Race));
         self.writable.store(!refused, Ordering::Relaxed);
+        if refused {
+            self.refused.made();
+        }
         done
     }
 
@@ -222,7 +235,13 @@ impl Db {
                     Ok(None) => return Err(Error::unavailable("no connection can be used")),
                     Err(error)
                         if error.failure == Some(Failure::Race) && tries.again(error.failure) => {}
-                    Err(error) => return Err(error),
+                    Err(mut error) => {
+                        // What loses each time at once has not lost: there is no disk, or something of that kind.
+                        if tries.races == RETRIES && tries.begun.elapsed() < PATIENCE {
+                            error.failure = None;
+                        }
+                        return Err(error);
+                    }
                 }
             }
         })
@@ -230,9 +249,13 @@ impl Db {
         answered.await.map_err(Error::unavailable)?
     }
 
-    /// Whether the database answers and takes what is written. Where it did not the last time, something small is tried.
+    /// Whether the database answers and takes what is written. Where it did not the last time, some seconds pass before
+    /// something small is tried, which may fit where an order does not.
     pub async fn ping(&self) -> Result<()> {
         self.read(|conn| Ok(conn.batch("SELECT 1")?)).await?;
+        if self.refused.within(HOLD) {
+            return Err(Error::unavailable("the database takes nothing"));
+        }
         if self.writable.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -292,7 +315,7 @@ impl Db {
     }
 }
 
-/// When the database did something last.
+/// When something happened last: milliseconds, of which 0 is never.
 struct Progress {
     begun: Instant,
     last: AtomicU64,
@@ -309,7 +332,8 @@ impl Default for Progress {
 
 impl Progress {
     fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        let passed = u64::try_from(self.begun.elapsed().as_millis());
+        passed.unwrap_or(u64::MAX).saturating_add(1)
     }
 
     fn made(&self) {
@@ -317,8 +341,8 @@ impl Progress {
     }
 
     fn within(&self, time: Duration) -> bool {
-        let ago = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
-        u128::from(ago) < time.as_millis()
+        let last = self.last.load(Ordering::Relaxed);
+        last > 0 && u128::from(self.now().saturating_sub(last)) < time.as_millis()
     }
 }
 
@@ -409,7 +433,6 @@ impl Pooled {
         let (Conn::Pg(pg), Some(session)) = (&mut self.conn, &self.session) else {
             return Err(Error::internal("a pooled SQLite connection only reads"));
         };
-        self.clean = careless;
         let begun = if careless {
             session::begin_or_nest(pg)
         } else {
@@ -453,7 +476,10 @@ fn backoff(attempt: u32) -> Duration {
 }
 
 /// Opens connections for the pool.
-struct Manager(Address);
+struct Manager {
+    address: Address,
+    sabotage: Arc<Sabotage>,
+}
 
 struct Pooled {
     conn: Conn,
@@ -466,7 +492,7 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        let (conn, session) = self.0.connect()?;
+        let (conn, session) = self.address.connect()?;
         Ok(Pooled {
             conn,
             session,
@@ -479,6 +505,6 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        !pooled.clean
+        !pooled.clean && !self.sabotage.removed(Guard::CleanConnections)
     }
 }

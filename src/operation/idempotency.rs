@@ -269,6 +269,10 @@ impl Cx {
             return Ok(None);
         };
         let found = self.read(move |tx| claim.find(tx)).await?;
+        if found.is_some() {
+            // It can be seen before it is on disk; it is repeated once it is.
+            self.write(|_| Ok(())).await?;
+        }
         Ok(found.map(|value| Answer {
             value,
             replayed: true,
