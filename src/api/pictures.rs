@@ -14,6 +14,8 @@ async fn picture(name: web::Path<String>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("image/svg+xml")
         .insert_header(("cache-control", "public, max-age=86400"))
+        // A page of any origin shows them.
+        .insert_header(("cross-origin-resource-policy", "cross-origin"))
         .body(draw(&name))
 }
 

@@ -49,7 +49,7 @@ columns! {
     Option3 = welcome(&["option3 name"]);
     Value3 = welcome(&["option3 value"]);
     Sku = welcome(&["variant sku", "sku"]);
-    Barcode = welcome(&["variant barcode", "barcode"]);
+    Barcode = welcome(&["variant barcode", "variant barcodes", "barcode"]);
     Grams = welcome(&["variant grams", "weight value (grams)"]);
     Tracker = welcome(&["variant inventory tracker", "inventory tracker"]);
     Quantity = welcome(&["variant inventory qty", "variant inventory quantity", "inventory quantity"]);
@@ -288,7 +288,7 @@ impl Reader<'_> {
                     .filter(|t| !t.is_empty())
                     .map(ToOwned::to_owned)
             }),
-            barcode: owned(Field::Barcode),
+            barcode: self.barcode(cell(Field::Barcode), line),
             grams: cell(Field::Grams).map(grams).transpose()?,
             tracked: self.tracker.then(|| cell(Field::Tracker).is_some()),
             oversold: cell(Field::Policy).and_then(|word| match word.to_lowercase().as_str() {
@@ -308,6 +308,26 @@ impl Reader<'_> {
                 .and_then(|word| self.truth("Variant Taxable", word, line, Some(true))),
             image: cell(Field::VariantImage).and_then(|url| self.url(url, line)),
         })
+    }
+
+    /// A barcode; one that a spreadsheet rounded, as `3.65275E+11`, is no barcode any more.
+    fn barcode(&mut self, text: Option<&str>, line: u64) -> Option<String> {
+        let text = text?;
+        let rounded = text.split_once(['E', 'e']).is_some_and(|(digits, power)| {
+            digits.contains(['.', ','])
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
+                && power
+                    .strip_prefix('+')
+                    .is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()))
+        });
+        if rounded {
+            self.report.note(&format!(
+                "line {line}: The barcode {text} was rounded by a spreadsheet; it is left out."
+            ));
+        }
+        (!rounded).then(|| text.to_owned())
     }
 
     fn status(&mut self, word: &str, line: u64) -> ProductStatus {
@@ -601,6 +621,26 @@ mod tests {
         );
         let missing = Table::open(&b"Vendor\n"[..], COLUMNS).err().unwrap();
         assert_eq!(missing.fields.len(), 1);
+    }
+
+    #[test]
+    fn a_barcode_that_a_spreadsheet_rounded_is_left_out() {
+        let (products, told) = products(
+            "Handle,Title,Variant SKU,Variant Price,Variant Barcode\n\
+             a,A,A,1,3.65275E+11\nb,B,B,1,'0850064060010\nc,C,C,1,12E45\nd,D,D,1,X1.E+5\n",
+        );
+        let barcodes: Vec<_> = products
+            .iter()
+            .map(|p| p.variants[0].barcode.as_deref())
+            .collect();
+        assert_eq!(
+            barcodes,
+            [None, Some("0850064060010"), Some("12E45"), Some("X1.E+5")]
+        );
+        assert_eq!(
+            told,
+            ["line 2: The barcode 3.65275E+11 was rounded by a spreadsheet; it is left out."]
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! - The rows of a handle are one product, wherever they stand; every row with a SKU, an option value, a price or a quantity is
 //!   a variant, every row with a picture adds one. `Default Title` stands for a product without options. A product is written
 //!   or refused as a whole, with one sentence.
-//! - A new product is active and published in the channel unless the file says otherwise. Other channels are left as they are.
+//! - A new product is shown in the channel where the file says that it is published or active and nothing against it; where it
+//!   says neither, it is a draft. Other channels are left as they are.
 //! - What is not taxed, and every gift card, gets the tax class `exempt`, which is made where it is missing and may have no
 //!   rates.
 //! - Stock is read with `--location`, and opened once: what has been counted there stays, unless `--set-stock` says otherwise.
@@ -80,7 +81,7 @@ pub async fn import(
     }
     let skus = Skus::of(&found);
     let mut products = Products::briefly(cx);
-    let (mut stock_kept, mut published) = (0, false);
+    let (mut stock_kept, mut drafts, mut unstocked) = (0, 0, 0);
     while !found.is_empty() {
         let chunk: Vec<file::Product> = found.drain(..found.len().min(MAX_ROWS)).collect();
         let handles: Vec<String> = chunk.iter().map(|p| p.handle.clone()).collect();
@@ -99,23 +100,32 @@ pub async fn import(
                 currency,
                 skus: &skus,
                 stock_kept: 0,
-                published: false,
+                drafts: 0,
+                unstocked: 0,
                 report,
             };
             let row = reader.row(product, old.get(&handle));
             stock_kept += reader.stock_kept;
-            published |= reader.published;
+            let new = (reader.drafts, reader.unstocked);
             match row {
-                Ok(row) => products.add(report, line, bytes, row).await?,
+                Ok(row) => {
+                    (drafts, unstocked) = (drafts + new.0, unstocked + new.1);
+                    products.add(report, line, bytes, row).await?;
+                }
                 Err(problem) => report.refuse(line, "", &format!("{handle}: {problem}")),
             }
         }
     }
     products.flush(report).await?;
-    if published {
+    if drafts > 0 {
         report.note(&format!(
-            "New products that do not say whether they are published are, in {}.",
+            "New products without a Status and a Published: {drafts}; they are drafts, to be shown in {} once they are active.",
             options.channel
+        ));
+    }
+    if unstocked > 0 {
+        report.note(&format!(
+            "New variants that are counted and have no stock: {unstocked}; nobody can buy them until it is set."
         ));
     }
     if stock_kept > 0 {

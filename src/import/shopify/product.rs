@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::file::{Product, Variant};
 use super::{EXEMPT, Options, fingerprint};
 use crate::domain::catalog::{
-    NewMedia, NewOption, ProductKind, StockPolicy, UpsertPrice, UpsertProduct, UpsertStock,
-    UpsertVariant, VariantStatus,
+    NewMedia, NewOption, ProductKind, ProductStatus, StockPolicy, UpsertPrice, UpsertProduct,
+    UpsertStock, UpsertVariant, VariantStatus,
 };
 use crate::import::Report;
 use crate::import::retail::slug;
@@ -45,8 +45,10 @@ pub struct Reader<'a> {
     pub skus: &'a Skus,
     /// How many variants keep the stock they have.
     pub stock_kept: u64,
-    /// Whether a product is new and does not say whether it is published.
-    pub published: bool,
+    /// How many new products say neither whether they are published nor their status.
+    pub drafts: u64,
+    /// How many new variants are counted and have no stock.
+    pub unstocked: u64,
     pub report: &'a mut Report,
 }
 
@@ -87,6 +89,8 @@ impl Reader<'_> {
         let options = options(&names, &variants, old, &product);
         let archive = self.options.archive_missing_variants && !variants.is_empty();
         self.missing(&product, &names, &variants, old)?;
+        let unsaid = old.is_none() && product.status.is_none() && product.published.is_none();
+        self.drafts += u64::from(unsaid);
         Ok(UpsertProduct {
             kind: (product.gift_card == Some(true)).then_some(ProductKind::GiftCard),
             tax_class: self.tax_class(&product, old),
@@ -101,7 +105,7 @@ impl Reader<'_> {
             tags: product.tags,
             seo_title: product.seo_title,
             seo_description: product.seo_description,
-            status: product.status,
+            status: product.status.or(unsaid.then_some(ProductStatus::Draft)),
             variants,
             archive_missing_variants: archive.then_some(true),
             ..UpsertProduct::default()
@@ -109,24 +113,22 @@ impl Reader<'_> {
     }
 
     /// The channels it is published in: only the one that is imported into is touched. A new product that says nothing is
-    /// published, as Shopify has it.
+    /// put there, to be shown once it is active.
     fn channels(
-        &mut self,
+        &self,
         published: Option<bool>,
         old: Option<&UpsertProduct>,
     ) -> Option<Vec<String>> {
+        let own = &self.options.channel;
+        let mut channels = old.and_then(|old| old.channels.clone()).unwrap_or_default();
         let shown = match (published, old) {
             (Some(shown), _) => shown,
             (None, Some(_)) => return None,
-            (None, None) => {
-                self.published = true;
-                true
-            }
+            (None, None) => true,
         };
-        let own = &self.options.channel;
-        let mut channels = old.and_then(|old| old.channels.clone()).unwrap_or_default();
-        channels.retain(|channel| shown || channel != own);
-        if shown && !channels.contains(own) {
+        if !shown {
+            channels.retain(|channel| channel != own);
+        } else if !channels.contains(own) {
             channels.push(own.clone());
         }
         Some(channels)
@@ -248,6 +250,12 @@ impl Reader<'_> {
         }
         let policy = policy(said, old.and_then(|old| old.stock_policy));
         let was = old.and_then(|old| old.stock_policy);
+        let stock = self.stock(&sku, said, policy.or(was), old);
+        self.unstocked += u64::from(
+            old.is_none()
+                && stock.is_none()
+                && policy.is_none_or(|policy| policy == StockPolicy::Deny),
+        );
         UpsertVariant {
             status: self
                 .options
@@ -268,10 +276,7 @@ impl Reader<'_> {
                 }]
             }),
             prices: self.price(said, old).into_iter().collect(),
-            stock: self
-                .stock(&sku, said, policy.or(was), old)
-                .into_iter()
-                .collect(),
+            stock: stock.into_iter().collect(),
             sku,
             ..UpsertVariant::default()
         }

@@ -304,6 +304,15 @@ on_both! {
         assert_eq!(place.product("secret"), wanted);
         assert_eq!(place.product("other")["channels"], json!(["eu", "other"]));
         assert_eq!(place.product("other")["metadata"], json!({ "m": 1 }));
+        // What is new and says neither is shown nowhere.
+        let fresh = place.shopify("Handle,Title,Variant SKU,Variant Price\nfresh,Fresh,FRE,12\n");
+        assert_eq!(place.product("fresh")["status"], json!("draft"));
+        assert!(
+            fresh.told.contains(
+                &"New products without a Status and a Published: 1; they are drafts, to be shown in eu once they are active.".to_owned()
+            ),
+            "{:#?}", fresh.told
+        );
         let hidden = place.shopify("Handle,Published\nother,FALSE\n");
         assert_eq!((hidden.updated, place.product("other")["channels"].clone()), (1, json!(["other"])));
     }
@@ -408,6 +417,9 @@ on_both! {
         assert_eq!((status(0), status(1)), (json!("active"), json!("archived")));
         assert_eq!(place.product("tee")["options"], json!([{ "name": "Color", "values": ["Red"] }]));
         assert_eq!(place.shopify_with(dropped, false, true).unchanged, 1);
+        // A row that names no variant says nothing of them.
+        let seo = place.shopify_with("Handle,SEO Title\ntee,Tees\n", false, true);
+        assert_eq!((seo.updated, seo.refused, status(0)), (1, 0, json!("active")), "{:#?}", seo.told);
         let noted = place.shopify(both);
         assert!(noted.told.contains(&"line 3: T-B is archived and stays so.".to_owned()), "{:#?}", noted.told);
         assert_eq!(status(1), json!("archived"));
