@@ -42,12 +42,12 @@ Payment: actionUrl amount captured chargedBack clientSecret createdAt expiresAt 
 PaymentLink: createdAt due expiresAt id orderNumber status
 Placement: actionUrl clientSecret order outcome
 PriceRange: max min
-Product: attributes categoryIds channelIds createdAt description handle id kind media metadata options priceRange status taxClassId
-  title updatedAt variants version
+Product: attributes categoryIds channelIds createdAt description handle id kind media metadata options priceRange productType
+  seoDescription seoTitle status tags taxClassId title updatedAt variants vendor version
 ProductOption: name values
 ProductPage: items page
-ProductVariant: availability backorderLimit barcode compareAtPrice id metadata optionValues price productId requiresShipping sku
-  stockPolicy title weightGrams
+ProductVariant: availability backorderLimit barcode compareAtPrice id media metadata optionValues price productId requiresShipping
+  sku status stockPolicy title weightGrams
 RedeemedCoupon: code couponId discount
 ShippingChoice: handle methodId name
 ShippingOption: amount handle maxDays methodId minDays name
