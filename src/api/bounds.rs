@@ -1,12 +1,14 @@
-//! What the fields of a request may hold, as the OpenAPI document says it. The checks stand with the operations; a test sends
-//! to every field what is beyond its bound, and sees it refused.
+//! What the fields of a request may hold, as the OpenAPI document says it. Those of a path or a query string are checked here, those
+//! of a body where the operation is; a test sends to every field what is beyond its bound, and sees it refused.
 
 use serde_json::{Value, json};
 
-use super::input::MAX_PARAMETER;
 use crate::auth::Scope;
 use crate::kernel::page::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::kernel::{Checks, Code, Error, Result};
 
+/// The most characters of a value in a path or a query string. Longest is a cursor.
+const MAX_PARAMETER: usize = 4000;
 /// The most that any amount may be, in minor units.
 const MOST: i64 = 1_000_000_000_000;
 /// The most units of stock.
@@ -38,6 +40,15 @@ use Bound::{Any, Form, Int, List, Text};
 const BOUNDS: &[(&str, Bound)] = &[
     // texts
     ("alt", Any(1000)),
+    ("AnyAddress.city", Any(200)),
+    ("AnyAddress.company", Any(200)),
+    ("AnyAddress.country", Any(200)),
+    ("AnyAddress.line1", Any(200)),
+    ("AnyAddress.line2", Any(200)),
+    ("AnyAddress.name", Any(200)),
+    ("AnyAddress.phone", Any(200)),
+    ("AnyAddress.postcode", Any(200)),
+    ("AnyAddress.region", Any(200)),
     ("barcode", Form("", 1, 64, "4006381333931")),
     ("city", Text(100)),
     ("code", Form("", 1, 100, "SPRING-26")),
@@ -120,6 +131,21 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("ListOrders.reference", Form("", 1, 200, "PO-4711")),
     ("ListPayments.provider", Form("", 1, 100, "manual")),
     ("text", Text(200)),
+    ("GetStoreCredit.email", Form("", 1, 254, "anna@example.com")),
+    (
+        "ListCreditTerms.email",
+        Form("", 1, 254, "anna@example.com"),
+    ),
+    ("ListGiftCards.email", Form("", 1, 254, "anna@example.com")),
+    ("ListOrders.email", Form("", 1, 254, "anna@example.com")),
+    (
+        "ListOverdueInvoices.email",
+        Form("", 1, 254, "anna@example.com"),
+    ),
+    (
+        "ListSavedPaymentMethods.email",
+        Form("", 1, 254, "anna@example.com"),
+    ),
     // numbers
     ("amount", Int(0, MOST)),
     ("AdjustGiftCard.amount", Int(-MOST, MOST)),
@@ -179,6 +205,7 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("giftCards", List(0, 5)),
     ("lineIds", List(1, 500)),
     ("lines", List(1, 500)),
+    ("CreateCart.lines", List(0, 500)),
     ("media", List(0, 250)),
     ("optionValues", List(0, 5)),
     ("options", List(0, 5)),
@@ -195,6 +222,7 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("UpsertProduct.variants", List(0, 100)),
     ("values", List(1, 200)),
     ("variants", List(1, 100)),
+    ("UpsertProduct.variants", List(0, 100)),
 ];
 
 /// What the parameters of queries mean, by name, after the operation where it differs.
@@ -302,6 +330,38 @@ fn find<T: Copy>(table: &[(&str, T)], owner: &str, name: &str) -> Option<T> {
 /// What a parameter means.
 pub fn meaning(owner: &str, name: &str) -> Option<&'static str> {
     find(MEANINGS, owner, name)
+}
+
+/// Complains about a value in a path or a query string that is beyond its bound. An empty one is a mistake of the caller's, who
+/// would not see that the parameter did nothing.
+pub fn check(owner: &str, name: &str, value: &str) -> Result<()> {
+    let pointer = || format!("/{name}");
+    if value.is_empty() {
+        let message = "Has no value; give it one, or leave the parameter out.";
+        return Err(Error::field(
+            Code::InvalidInput,
+            pointer(),
+            "empty",
+            message,
+        ));
+    }
+    let bound = find(BOUNDS, owner, name).or_else(|| find(BOUNDS, owner, &format!("{name}[]")));
+    let most = match bound {
+        Some(Int(least, most)) => {
+            return match value.parse::<i64>() {
+                Ok(number) => Checks::new().range(pointer(), number, least, most).done(),
+                Err(_) => Ok(()), // told by type
+            };
+        }
+        Some(Text(most) | Any(most) | Form(_, _, most, _)) => most,
+        _ => MAX_PARAMETER,
+    };
+    let length = value.chars().count();
+    if length > most {
+        let message = format!("Has {length} characters; at most {most} are allowed.");
+        return Err(Error::invalid(pointer(), "too_long", message));
+    }
+    Ok(())
 }
 
 /// Writes into the schema of an object, or of one of its fields, what may be in it. `owner` is the operation's or the object's

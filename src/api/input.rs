@@ -8,19 +8,21 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::bounds;
 use crate::kernel::{Code, Error, Result};
 
 /// How deeply arrays and objects may be nested.
 const MAX_DEPTH: usize = 32;
 
-/// The most characters of a value in a path or a query string. Longest is a cursor.
-pub const MAX_PARAMETER: usize = 4000;
-
 /// The fields that stand in the path, with their values.
 pub type PathFields = Vec<(&'static str, String)>;
 
-/// Reads the input of a request without a body.
-pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result<T> {
+/// Reads the input of a request without a body, of the operation with this name.
+pub fn from_query<T: DeserializeOwned>(
+    operation: &str,
+    path: &PathFields,
+    query: &str,
+) -> Result<T> {
     let mut pairs = String::new();
     for (name, value) in path {
         if query
@@ -50,7 +52,7 @@ pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result
     let mut invalid_utf8 = false;
     for (key, value) in form_pairs(&pairs) {
         match (key, value) {
-            (Some(key), Some(value)) => check_parameter(&key, &value)?,
+            (Some(key), Some(value)) => bounds::check(operation, &key, &value)?,
             _ => invalid_utf8 = true,
         }
     }
@@ -64,21 +66,6 @@ pub fn from_query<T: DeserializeOwned>(path: &PathFields, query: &str) -> Result
         serde_html_form::Deserializer::from_bytes(pairs.trim_end_matches('&').as_bytes());
     serde_path_to_error::deserialize(deserializer)
         .map_err(|error| invalid_input(&error.path().clone(), &error.into_inner().to_string()))
-}
-
-/// An empty value is a mistake of the caller's, who would not see that the parameter did nothing.
-fn check_parameter(name: &str, value: &str) -> Result<()> {
-    let pointer = format!("/{name}");
-    if value.is_empty() {
-        let message = "Has no value; give it one, or leave the parameter out.";
-        return Err(Error::field(Code::InvalidInput, pointer, "empty", message));
-    }
-    let length = value.chars().count();
-    if length > MAX_PARAMETER {
-        let message = format!("Has {length} characters; at most {MAX_PARAMETER} are allowed.");
-        return Err(Error::invalid(pointer, "too_long", message));
-    }
-    Ok(())
 }
 
 /// The percent-decoded pairs of a query string; `None` for what is not UTF-8.
@@ -459,7 +446,7 @@ mod tests {
             in_stock: Option<bool>,
         }
         let path = vec![("id", "a/b c".to_owned())];
-        let list: List = from_query(&path, "limit=5&inStock=true").unwrap();
+        let list: List = from_query("List", &path, "limit=5&inStock=true").unwrap();
         assert_eq!(
             list,
             List {
@@ -469,7 +456,7 @@ mod tests {
             }
         );
         let pointer = |query| {
-            from_query::<List>(&path, query).unwrap_err().fields[0]
+            from_query::<List>("List", &path, query).unwrap_err().fields[0]
                 .pointer
                 .clone()
         };
@@ -477,7 +464,9 @@ mod tests {
         assert_eq!(pointer("colour=red"), "/colour");
         assert_eq!(pointer("id=other"), "/id");
         assert_eq!(
-            from_query::<List>(&path, "limit=%ff").unwrap_err().code,
+            from_query::<List>("List", &path, "limit=%ff")
+                .unwrap_err()
+                .code,
             Code::MalformedRequest
         );
     }

@@ -5,6 +5,7 @@
 mod answer;
 mod bounds;
 mod cache;
+mod compress;
 mod cors;
 mod docs;
 mod edge;

@@ -10,7 +10,7 @@ use twox_hash::XxHash3_128;
 
 use super::cache::{Cache, Kept};
 use super::input::{self, PathFields};
-use super::{answer, request};
+use super::{answer, compress, request};
 use crate::context::{App, Cx, Topic};
 use crate::kernel::ids::ChannelId;
 use crate::kernel::{Code, Error, Result};
@@ -63,7 +63,7 @@ pub struct Reply {
 
 async fn call<O: Operation>(cx: Cx, parts: Parts) -> Result<Reply> {
     let operation: O = match O::META.mode {
-        Mode::Query => input::from_query(&parts.path, &parts.query)?,
+        Mode::Query => input::from_query(O::META.name, &parts.path, &parts.query)?,
         _ if !parts.query.is_empty() => {
             return Err(Error::new(
                 Code::InvalidInput,
@@ -339,7 +339,7 @@ fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
     value
         .split(',')
         .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+        .any(|one| one == "*" || compress::plain(one.trim_start_matches("W/")) == etag)
 }
 
 /// The next page of this list (RFC 8288).

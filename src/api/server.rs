@@ -97,6 +97,7 @@ pub fn start_on(listener: TcpListener, app: &App, registries: &Registries) -> Re
             .app_data(metrics_address.clone())
             .wrap(middleware::from_fn(edge))
             .wrap(headers())
+            .wrap(middleware::from_fn(super::compress::gzip))
             .configure(|c| rest::configure(c, rest_registry()))
             .configure(inbound::configure)
             .route("/graphql", web::to(graphql::serve))

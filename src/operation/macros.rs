@@ -48,11 +48,12 @@ macro_rules! operations {
                 $(#[doc = $qdoc])+
                 #[allow(clippy::too_many_arguments)]
                 async fn $qfield(&self, ctx: &async_graphql::Context<'_>, $($arg: $argty),*)
-                    -> async_graphql::Result<$qout>
+                    -> <$qout as $crate::operation::Root>::Field
                 {
                     let cx = ctx.data_unchecked::<$crate::context::Cx>();
                     let answer = $crate::operation::dispatch(cx, $qop { $($arg),* }).await;
-                    answer.map(|a| $crate::operation::Root::root(a.value)).map_err(|e| $crate::operation::graphql_error(cx, e))
+                    let answer = answer.map(|a| a.value).map_err(|e| $crate::operation::graphql_error(cx, e));
+                    <$qout as $crate::operation::Root>::field(answer)
                 }
             )* }
 

@@ -213,23 +213,27 @@ where
 pub trait Root {
     /// What the operation gives where there is something.
     type Output: Output;
+    /// The root field: an error of a `Result` empties the whole answer, one inside an `Option` its own field alone.
+    type Field;
     /// The root field's value.
-    fn root(output: Self::Output) -> Self;
+    fn field(answer: async_graphql::Result<Self::Output>) -> Self::Field;
 }
 
 impl<T: Output> Root for T {
     type Output = T;
+    type Field = async_graphql::Result<T>;
 
-    fn root(output: T) -> T {
-        output
+    fn field(answer: async_graphql::Result<T>) -> Self::Field {
+        answer
     }
 }
 
 impl<T: Output> Root for Option<T> {
     type Output = T;
+    type Field = Option<async_graphql::Result<T>>;
 
-    fn root(output: T) -> Self {
-        Some(output)
+    fn field(answer: async_graphql::Result<T>) -> Self::Field {
+        Some(answer)
     }
 }
 

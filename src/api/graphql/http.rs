@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::documents::Documents;
+use super::documents::{self, Documents};
 use super::guard::{self, Limits};
 use super::{Shop, schema};
 use crate::api::{answer, input, request};
@@ -51,14 +51,69 @@ impl Door {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    query: String,
+    /// May be left out where `extensions` names it.
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
-    /// Reserved by the specification; must be a map.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    #[serde(default)]
+    extensions: Option<Map<String, Value>>,
+}
+
+/// Automatic Persisted Queries: the hash of the document, which is sent with it once and without it from then on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Persisted {
+    version: i64,
+    sha256_hash: String,
+}
+
+impl Body {
+    /// The document's text, and the hash under which it is to be kept.
+    fn document(&mut self, known: &Documents) -> Result<(String, Option<String>), guard::Refusal> {
+        let refuse = |code, message: &str| {
+            Err(guard::Refusal {
+                code,
+                message: message.to_owned(),
+            })
+        };
+        let invalid = Code::GraphqlInvalid.as_str();
+        let query = self.query.take();
+        let Some(named) = self
+            .extensions
+            .as_mut()
+            .and_then(|e| e.remove("persistedQuery"))
+        else {
+            return match query {
+                Some(query) => Ok((query, None)),
+                None => refuse(invalid, "The request has no `query`."),
+            };
+        };
+        let Ok(named) = serde_json::from_value::<Persisted>(named) else {
+            return refuse(
+                invalid,
+                "`persistedQuery` must have `version` and `sha256Hash`.",
+            );
+        };
+        if named.version != 1 {
+            return refuse(
+                "PERSISTED_QUERY_NOT_SUPPORTED",
+                "PersistedQueryNotSupported",
+            );
+        }
+        match query {
+            None => match known.text(&named.sha256_hash) {
+                Some(text) => Ok((text, None)),
+                None => refuse("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
+            },
+            Some(query) if documents::hash(&query) == named.sha256_hash => {
+                Ok((query, Some(named.sha256_hash)))
+            }
+            Some(_) => refuse(invalid, "`sha256Hash` is not the hash of `query`."),
+        }
+    }
 }
 
 /// The media type of an answer decides which status a refused document has.
@@ -130,7 +185,7 @@ async fn respond(
     payload: web::Payload,
     id: Uuid,
 ) -> Result<Response> {
-    let body = match *http.method() {
+    let mut body = match *http.method() {
         Method::GET => from_query(http.query_string())?,
         Method::POST => from_body(http, payload).await?,
         _ => {
@@ -141,12 +196,20 @@ async fn respond(
         }
     };
     let cx = request::context(app, http, id).await?;
-    if let Err(refusal) = guard::check_text(&body.query, &door.limits) {
+    if body.query.is_none() && body.extensions.is_none() {
+        let detail = "The request has no `query`.";
+        return Err(Error::new(Code::MalformedRequest, detail));
+    }
+    let (query, hash) = match body.document(&door.documents) {
+        Ok(document) => document,
+        Err(refusal) => return Ok(refused(&refusal)),
+    };
+    if let Err(refusal) = guard::check_text(&query, &door.limits) {
         return Ok(refused(&refusal));
     }
-    let known = door.documents.get(&body.query);
+    let known = door.documents.get(&query);
     let is_new = known.is_none();
-    let mut gql = Request::new(body.query).data(cx.clone());
+    let mut gql = Request::new(query).data(cx.clone());
     if let Some(document) = known {
         gql.set_parsed_query(document);
     }
@@ -173,6 +236,9 @@ async fn respond(
     if is_new {
         let document = document.clone();
         door.documents.put(gql.query.clone(), document);
+    }
+    if let Some(hash) = hash {
+        door.documents.name(hash, &gql.query);
     }
     let gql = super::relations::with_loaders(gql);
     execute(door, gql, &cx).await
@@ -212,7 +278,7 @@ fn from_query(query: &str) -> Result<Body> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Parameters {
-        query: String,
+        query: Option<String>,
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
@@ -236,7 +302,7 @@ fn from_query(query: &str) -> Result<Body> {
         query: parameters.query,
         operation_name: parameters.operation_name,
         variables: map("variables", parameters.variables)?,
-        _extensions: map("extensions", parameters.extensions)?,
+        extensions: map("extensions", parameters.extensions)?,
     })
 }
 

@@ -206,6 +206,12 @@ fn check(category: &Category) -> Result<()> {
     Checks::new()
         .handle("/handle", &category.handle)
         .text("/title", &category.title, 200)
+        .that(
+            category.description.chars().count() <= 20_000,
+            "/description",
+            "too_long",
+            "At most 20000 characters.",
+        )
         .range("/position", category.position, 0, 1_000_000)
         .done()
 }

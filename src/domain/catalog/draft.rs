@@ -68,6 +68,9 @@ pub fn check_product(checks: &mut Checks, at: &str, product: &ProductRow) {
     let mut names = HashSet::new();
     for (i, option) in product.options.iter().enumerate() {
         let unique: HashSet<&String> = option.values.iter().collect();
+        for (j, value) in option.values.iter().enumerate() {
+            checks.text(format!("{at}/options/{i}/values/{j}"), value, 200);
+        }
         checks
             .text(format!("{at}/options/{i}/name"), &option.name, 100)
             .count(format!("{at}/options/{i}/values"), option.values.len(), 200)
@@ -112,6 +115,12 @@ fn check_media(checks: &mut Checks, at: &str, media: &[Media]) {
             format!("{at}/{i}/url"),
             "invalid_url",
             "Must be an http(s) URL or an absolute path.",
+        );
+        checks.that(
+            medium.alt.chars().count() <= 1000,
+            format!("{at}/{i}/alt"),
+            "too_long",
+            "At most 1000 characters.",
         );
     }
 }

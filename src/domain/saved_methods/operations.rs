@@ -42,20 +42,24 @@ fn kept(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
     Ok(method)
 }
 
+fn check_email(email: &str) -> Result<()> {
+    Checks::new()
+        .that(
+            shape::is_email(email),
+            "/email",
+            "invalid_email",
+            "Must be an e-mail address.",
+        )
+        .done()
+}
+
 impl Flow for SetUpPaymentMethod {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentMethodSetup>> {
         if let Some(answer) = cx.settled().await? {
             return Ok(answer);
         }
         let wallet = wallet(cx, &self.provider)?;
-        Checks::new()
-            .that(
-                shape::is_email(&self.email),
-                "/email",
-                "invalid_email",
-                "Must be an e-mail address.",
-            )
-            .done()?;
+        check_email(&self.email)?;
         let (provider, email) = (self.provider.clone(), self.email.to_lowercase());
         let customer = cx
             .write(move |tx| queries::customer_of(tx, &provider, &email))
@@ -109,6 +113,7 @@ impl Flow for RefreshPaymentMethods {
         if let Some(answer) = cx.settled().await? {
             return Ok(answer);
         }
+        check_email(&self.email)?;
         let email = self.email.to_lowercase();
         let of = email.clone();
         let customers = cx.read(move |tx| queries::customers_of(tx, &of)).await?;

@@ -165,6 +165,112 @@ fn every_operation_is_described_with_the_scope_it_needs() {
     }
 }
 
+/// What may be absent is null at the root of GraphQL, so that it empties nothing beside it; a list is always there.
+#[test]
+fn a_root_field_whose_object_may_be_absent_is_nullable() {
+    let contract = Contract::load();
+    for meta in &contract.operations {
+        let nullable = !contract.field(meta).ty.text.ends_with('!');
+        let reads = meta.mode == Mode::Query;
+        let may_be_absent = reads && meta.path_fields().next().is_some();
+        assert_eq!(nullable, may_be_absent, "{}", meta.name);
+    }
+}
+
+#[test]
+fn an_enumeration_has_the_same_values_at_both_doors() {
+    let contract = Contract::load();
+    let mut compared = 0;
+    for (name, values) in &contract.sdl.enums {
+        let schema = &contract.openapi["components"]["schemas"][name];
+        if let Some(rest) = schema["enum"].as_array() {
+            let rest: BTreeSet<&str> = rest.iter().filter_map(Value::as_str).collect();
+            assert_eq!(rest, values.iter().map(String::as_str).collect(), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(
+        contract.sdl.enums.contains_key("ProductSort") && compared > 20,
+        "{compared}"
+    );
+}
+
+#[test]
+fn every_scalar_of_ours_is_described_and_says_where_it_is_specified() {
+    let contract = Contract::load();
+    let ours: Vec<&str> = contract
+        .sdl_text
+        .lines()
+        .filter_map(|line| line.strip_prefix("scalar "))
+        .collect();
+    let names: Vec<&str> = ours
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names, ["Currency", "DateTime", "JSON", "Long", "Percent"]);
+    for line in ours {
+        assert!(line.contains("@specifiedBy(url: \"https://"), "{line}");
+        let described = format!("\"\"\"\nscalar {line}");
+        assert!(contract.sdl_text.contains(&described), "{line}");
+    }
+}
+
+/// Generators make a type of an enumeration that stands inside an object, and name it by object and field.
+#[test]
+fn no_name_that_generators_make_is_taken() {
+    fn pascal(name: &str) -> String {
+        let mut chars = name.chars();
+        chars
+            .next()
+            .map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+    }
+    let contract = Contract::load();
+    let schemas = contract.openapi["components"]["schemas"]
+        .as_object()
+        .unwrap();
+    for (owner, schema) in schemas {
+        for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+            let inside = schema["enum"].is_array() || schema["properties"].is_object();
+            let name = format!("{owner}{}", pascal(field));
+            assert!(!inside || !schemas.contains_key(&name), "{name}");
+        }
+    }
+}
+
+/// More codes may come, so the document does not close the list; and clients can send any metadata.
+#[test]
+fn codes_are_open_and_free_objects_are_free() {
+    let contract = Contract::load();
+    let schemas = &contract.openapi["components"]["schemas"];
+    let code = &schemas["Problem"]["properties"]["code"];
+    assert!(code["enum"].is_null());
+    let known: Vec<&str> = mercer::kernel::Code::ALL
+        .iter()
+        .map(|code| code.as_str())
+        .collect();
+    assert_eq!(code["x-extensible-enum"], serde_json::json!(known));
+    assert_eq!(schemas["Document"]["additionalProperties"], true);
+}
+
+/// OpenAPI has no null where a list or a text belongs; many tools refuse the whole document for one.
+#[test]
+fn nothing_in_the_document_is_null_itself() {
+    fn walk(value: &Value, at: &str) {
+        assert!(!value.is_null(), "{at}");
+        match value {
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(i, v)| walk(v, &format!("{at}/{i}"))),
+            Value::Object(fields) => fields
+                .iter()
+                .for_each(|(k, v)| walk(v, &format!("{at}/{k}"))),
+            _ => {}
+        }
+    }
+    walk(&Contract::load().openapi, "");
+}
+
 type Fields<'a> = BTreeMap<String, (&'a Value, bool)>;
 
 fn compare(contract: &Contract, what: &str, rest: &Fields, graphql: &BTreeMap<String, Ty>) {

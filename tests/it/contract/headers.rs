@@ -171,3 +171,53 @@ fn the_openapi_document_is_served_as_it_is_committed() {
         crate::support::contract::Contract::load().openapi
     );
 }
+
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut gzip = flate2::read::GzDecoder::new(&answer.body[..]);
+    std::io::Read::read_to_end(&mut gzip, &mut plain).unwrap();
+    plain
+}
+
+both! {
+    fn an_answer_over_1_kib_is_compressed_for_who_asks(shop) {
+        for i in 0..9 {
+            shop.another_channel(&format!("channel-{i}"));
+        }
+        let (staff, gzip) = (shop.staff(), shop.staff().with("accept-encoding", "br, gzip"));
+        let query = "{ channels { nodes { id handle name currency countries } } }";
+        let doors: [&dyn Fn(&Client) -> Answer; 2] =
+            [&|c| c.get("/channels"), &|c| c.graphql(query, json!({}))];
+        for ask in doors {
+            let (plain, packed) = (ask(&staff).ok(), ask(&gzip));
+            assert!(plain.body.len() > 1024 && packed.body.len() * 2 < plain.body.len());
+            assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "Accept-Encoding"));
+            assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "Accept-Encoding"));
+            assert_eq!(packed.header("content-length"), packed.body.len().to_string());
+            assert_eq!(unpacked(&packed), plain.body);
+            let refused = ask(&shop.staff().with("accept-encoding", "gzip;q=0, *")).ok();
+            assert_eq!(refused.header("content-encoding"), "");
+        }
+        let small = gzip.get(&format!("/channels/{}", shop.channel)).ok();
+        assert!(small.body.len() < 1024);
+        assert_eq!((small.header("content-encoding"), small.header("vary")), ("", ""));
+    }
+
+    fn a_compressed_answer_has_an_etag_of_its_own_that_serves_like_the_other(shop) {
+        let note = "x".repeat(2_000);
+        let path = format!("/channels/{}", shop.channel);
+        let plain = shop.staff().patch(&path, json!({ "metadata": { "note": note } })).ok();
+        let gzip = shop.staff().with("accept-encoding", "gzip");
+        let packed = gzip.get(&path).status(200).clone();
+        let (tag, own) = (plain.header("etag"), packed.header("etag"));
+        assert_eq!(own, format!("{}-gzip\"", tag.trim_end_matches('"')));
+        for known in [tag, own] {
+            let same = gzip.with("if-none-match", known).get(&path);
+            same.status(304);
+            assert_eq!(same.header("etag"), known);
+        }
+        shop.staff().with("if-none-match", "\"0-0-gzip\"").get(&path).ok();
+        shop.staff().if_match(own).patch(&path, json!({ "name": "Renamed" })).ok();
+        shop.staff().if_match(own).patch(&path, json!({ "name": "Again" })).refused(412, "VERSION_CONFLICT");
+    }
+}

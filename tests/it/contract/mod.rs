@@ -3,6 +3,7 @@
 mod access_log;
 mod audience;
 mod bombs;
+mod bounds;
 mod cors;
 mod documents;
 mod doors;

@@ -149,6 +149,51 @@ both! {
         });
     }
 
+    fn a_parameter_without_a_value_is_refused(shop) {
+        let staff = shop.staff();
+        for query in ["limit=", "limit", "after=", "limit=2&after=", "sort=", "text=", "inStock="] {
+            let field = query.trim_start_matches("limit=2&").trim_end_matches('=');
+            staff.get(&format!("/products?{query}")).refused(400, "INVALID_INPUT").about(&format!("/{field}"), "empty");
+        }
+        let long = "x".repeat(4_001);
+        staff.get(&format!("/orders?reference={long}")).refused(422, "VALIDATION_FAILED").about("/reference", "too_long");
+    }
+
+    fn a_document_is_sent_once_and_named_from_then_on(shop) {
+        use sha2::{Digest, Sha256};
+        let staff = shop.staff().with("content-type", "application/json");
+        let query = "{ channels(first: 1) { nodes { handle } } }";
+        let hash: String = mercer::kernel::hex(&Sha256::digest(query));
+        let named = |version: i64, hash: &str| json!({ "persistedQuery": { "version": version, "sha256Hash": hash } });
+        let send = |body: Value| staff.send("POST", "/graphql", Some(body.to_string().as_bytes()));
+        let by_name = json!({ "extensions": named(1, &hash) });
+        let unknown = send(by_name.clone()).denied("PERSISTED_QUERY_NOT_FOUND");
+        assert_eq!((unknown.status, unknown.detail()), (200, "PersistedQueryNotFound"));
+        send(json!({ "query": "{ __typename }", "extensions": named(1, &hash) })).denied("GRAPHQL_INVALID");
+        send(json!({ "extensions": named(2, &hash) })).denied("PERSISTED_QUERY_NOT_SUPPORTED");
+        send(json!({ "extensions": { "persistedQuery": "nonsense" } })).denied("GRAPHQL_INVALID");
+        send(json!({ "extensions": {} })).denied("GRAPHQL_INVALID");
+        send(by_name.clone()).denied("PERSISTED_QUERY_NOT_FOUND");
+
+        let answer = send(json!({ "query": query, "extensions": named(1, &hash) })).ok();
+        assert_eq!(answer.json["data"]["channels"]["nodes"], json!([{ "handle": "main" }]));
+        assert_eq!(send(by_name).ok().json, answer.json);
+        let encoded: String = named(1, &hash).to_string().bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+        assert_eq!(staff.send("GET", &format!("/graphql?extensions={encoded}"), None).ok().json, answer.json);
+
+        // Who reads the new media type is told by the status too.
+        let other = named(1, &"0".repeat(64));
+        let new = staff.with("accept", "application/graphql-response+json");
+        new.send("POST", "/graphql", Some(json!({ "extensions": other }).to_string().as_bytes())).refused(400, "PERSISTED_QUERY_NOT_FOUND");
+
+        // A named mutation is still no query.
+        let write = "mutation { __typename }";
+        let hash: String = mercer::kernel::hex(&Sha256::digest(write));
+        send(json!({ "query": write, "extensions": named(1, &hash) })).ok();
+        let encoded: String = named(1, &hash).to_string().bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+        staff.send("GET", &format!("/graphql?extensions={encoded}"), None).refused(405, "METHOD_NOT_ALLOWED");
+    }
+
     fn a_malformed_id_is_pointed_at(shop) {
         let staff = shop.staff();
         let ids = ["nonsense", "chn_", "chn_01JQ3H5S5VFKG8R4T0X2M6C9ZE", "chn_81jq3h5s5vfkg8r4t0x2m6c9ze", "prd_01jq3h5s5vfkg8r4t0x2m6c9ze", "%00"];

@@ -28,6 +28,32 @@ fn add(store: &Store<'_>, from: usize, to: usize) {
 const PRODUCTS: &str = "{ products(first: 50) { nodes { title variants { sku price { amount } } categories { handle parent { handle parent { handle } } } } } }";
 
 both! {
+    fn what_is_absent_is_null_and_the_rest_is_answered(shop) {
+        let store = with_categories(shop, 1);
+        let query = "query($id: ID!) { gone: product(id: $id) { title } named: productByHandle(handle: \"gone\") { title }
+            here: productByHandle(handle: \"a0\") { title } products { nodes { title } } }";
+        let answer = store.front.graphql(query, json!({ "id": "prd_01jq3h5s5vfkg8r4t0x2m6c9ze" }));
+        let seen = json!({
+            "gone": null, "named": null,
+            "here": { "title": "The A0" }, "products": { "nodes": [{ "title": "The A0" }] },
+        });
+        assert_eq!((answer.status, &answer.json["data"]), (200, &seen), "{answer}");
+        let errors = answer.json["errors"].as_array().unwrap();
+        let told: std::collections::BTreeSet<(String, String)> = errors
+            .iter()
+            .map(|e| (e["path"][0].as_str().unwrap().to_owned(), e["extensions"]["code"].as_str().unwrap().to_owned()))
+            .collect();
+        let expected = ["gone", "named"].map(|field| (field.to_owned(), "NOT_FOUND".to_owned()));
+        assert_eq!(told, expected.into());
+    }
+
+    fn a_filter_by_price_takes_amounts_beyond_32_bits(shop) {
+        let store = with_categories(shop, 1);
+        let query = "query($max: Long) { products(maxPrice: $max) { nodes { handle } } }";
+        let seen = store.front.graphql(query, json!({ "max": 3_000_000_000_i64 })).ok();
+        assert_eq!(seen.json["data"]["products"]["nodes"], json!([{ "handle": "a0" }]));
+    }
+
     fn products_lead_to_their_variants_and_categories(shop) {
         let store = with_categories(shop, 1);
         let seen = store.front.graphql(PRODUCTS, json!({})).ok();

@@ -11,6 +11,8 @@ use async_graphql::{Positioned, parser};
 #[derive(Default)]
 pub struct Sdl {
     pub types: BTreeMap<String, Kind>,
+    /// The values of each enumeration.
+    pub enums: BTreeMap<String, Vec<String>>,
 }
 
 /// What a type is.
@@ -52,7 +54,12 @@ impl Sdl {
             };
             let kind = match definition.node.kind {
                 TypeKind::Scalar => Kind::Scalar,
-                TypeKind::Enum(_) => Kind::Enum,
+                TypeKind::Enum(it) => {
+                    let values = it.values.iter().map(|v| v.node.value.to_string());
+                    sdl.enums
+                        .insert(definition.node.name.to_string(), values.collect());
+                    Kind::Enum
+                }
                 TypeKind::Union(it) => {
                     Kind::Union(it.members.iter().map(ToString::to_string).collect())
                 }
