@@ -11,6 +11,7 @@ use crate::support::contract::Contract;
 const SEEN: &str = "
 Address: city company country line1 line2 name phone postcode region
 AddressMessage: code message pointer severity
+AnyAddress: city company country line1 line2 name phone postcode region
 Cart: billingAddress channelId coupons createdAt currency email id lines metadata problems ready reference shippingAddress
   shippingMethodId shippingOptions source status totals updatedAt version
 CartCoupon: code couponId discount problems
