@@ -198,6 +198,13 @@ both! {
             let refused = ask(&shop.staff().with("accept-encoding", "gzip;q=0, *")).ok();
             assert_eq!(refused.header("content-encoding"), "");
         }
+        // One that is written to the connection in pieces.
+        let path = format!("/channels/{}", shop.channel);
+        staff.patch(&path, json!({ "metadata": { "note": "x".repeat(100_000) } })).ok();
+        let large = gzip.get(&path);
+        assert!(large.header("content-encoding") == "gzip" && large.body.len() < 1024);
+        assert!(unpacked(&large).len() > 100_000);
+        staff.patch(&path, json!({ "metadata": {} })).ok();
         let small = gzip.get(&format!("/channels/{}", shop.channel)).ok();
         assert!(small.body.len() < 1024);
         assert_eq!((small.header("content-encoding"), small.header("vary")), ("", ""));
