@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -53,18 +53,23 @@ fn said(command: &mut Command) -> (bool, String) {
     (done.status.success(), String::from_utf8(text).unwrap())
 }
 
+/// Waits until a server at this address takes requests.
+fn until_ready(address: SocketAddr) {
+    let anybody = Client::new(address);
+    within(60, "the server is ready", || {
+        anybody
+            .attempt("GET", "/health/ready", None)
+            .is_ok_and(|answer| answer.status == 200)
+    });
+}
+
 /// `mercer serve`, in a process of its own.
 struct Mercer(Child);
 
 impl Mercer {
     fn start(database_url: &str, address: SocketAddr) -> Self {
         let server = Self(serve(database_url, address, "error").spawn().unwrap());
-        let anybody = Client::new(address);
-        within(20, "the server is ready", || {
-            anybody
-                .attempt("GET", "/health/ready", None)
-                .is_ok_and(|answer| answer.status == 200)
-        });
+        until_ready(address);
         server
     }
 
@@ -251,50 +256,34 @@ fn what_is_on_its_way_is_answered_on_postgres() {
     });
 }
 
-/// Whoever reads the log goes away: nothing ends and nothing hangs, and the server still stops when it is told to.
-#[test]
-fn a_log_that_nobody_reads_stops_nothing() {
-    let shop = Shop::open(Kind::Sqlite);
-    let front = shop.storefront();
-    let closed = shop.close();
-    let address = free_address();
-    let mut command = serve(closed.url(), address, "trace");
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stderr.take());
-    let server = Mercer(child);
-    let front = front.at(address);
-    within(20, "the server is ready", || {
-        front
-            .attempt("GET", "/health/ready", None)
-            .is_ok_and(|answer| answer.status == 200)
-    });
-    for _ in 0..50 {
-        front.get("/products").ok();
-    }
-    assert!(server.stop().success());
-}
-
-/// The reader is there, and reads nothing: the pipe fills up, and nobody waits for it.
-#[test]
-fn a_log_that_is_not_read_holds_nobody_up() {
+/// A server that says very much: it answers and stops when it is told to, whatever `reader` does with its log.
+fn a_log_stops_nothing<T>(reader: impl FnOnce(Option<ChildStderr>) -> T) {
     let shop = Shop::open(Kind::Sqlite);
     let front = shop.storefront();
     let closed = shop.close();
     let address = free_address();
     let mut command = serve(closed.url(), address, "trace");
     let mut server = Mercer(command.stderr(Stdio::piped()).spawn().unwrap());
-    let unread = server.0.stderr.take();
+    let log = reader(server.0.stderr.take());
     let front = front.at(address);
-    within(20, "the server is ready", || {
-        front
-            .attempt("GET", "/health/ready", None)
-            .is_ok_and(|answer| answer.status == 200)
-    });
+    until_ready(address);
     for _ in 0..300 {
         front.get("/products").ok();
     }
     assert!(server.stop().success());
-    drop(unread);
+    drop(log);
+}
+
+/// Whoever reads the log goes away.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    a_log_stops_nothing(drop);
+}
+
+/// The reader is there, and reads nothing: the pipe fills up, and nobody waits for it.
+#[test]
+fn a_log_that_is_not_read_holds_nobody_up() {
+    a_log_stops_nothing(|log| log);
 }
 
 /// After a clean stop the database's file has everything by itself.
@@ -405,12 +394,7 @@ fn a_second_server_leaves_the_first_one_its_file() {
             .spawn()
             .unwrap(),
     );
-    let anybody = Client::new(address);
-    within(60, "the demo is ready", || {
-        anybody
-            .attempt("GET", "/health/ready", None)
-            .is_ok_and(|answer| answer.status == 200)
-    });
+    until_ready(address);
     let (done, says) = said(&mut demo(address));
     assert!(!done && says.contains("Cannot listen on"), "{says}");
     for mut second in [demo(free_address()), serve(&path, free_address(), "error")] {
