@@ -239,6 +239,14 @@ impl Error {
         )
     }
 
+    /// Refuses a change of another version than the one that is there.
+    pub fn unless_version(expected: Option<i64>, current: i64) -> Result<()> {
+        match expected {
+            Some(expected) if expected != current => Err(Self::version_conflict(current)),
+            _ => Ok(()),
+        }
+    }
+
     /// The same error with the fields it is about.
     #[must_use]
     pub fn with(mut self, fields: Vec<FieldError>) -> Self {

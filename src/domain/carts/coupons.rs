@@ -65,7 +65,7 @@ impl ApplyCoupon {
                 return Err(Error::invalid("/code", "too_many", message));
             }
             cart.coupons.0.push(id);
-            queries::save(tx, &cart)?;
+            queries::save(tx, &mut cart)?;
         }
         let lines = queries::lines_of(tx, cart.id)?;
         let (quote, _) = quote_of(tx, &cart, &lines)?;
@@ -87,7 +87,7 @@ impl Mutation for RemoveCoupon {
             return Err(Error::invalid("/code", "not_in_cart", message));
         };
         cart.coupons.0.retain(|other| *other != id);
-        queries::save(tx, &cart)?;
+        queries::save(tx, &mut cart)?;
         let lines = queries::lines_of(tx, cart.id)?;
         Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }

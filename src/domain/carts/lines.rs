@@ -61,7 +61,7 @@ impl Mutation for AddCartLines {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
         check_count(self.lines.len(), "/lines")?;
         let variants = resolve(tx, &self.lines)?;
-        let cart = queries::lock_open(tx, self.cart_id, self.expected_version)?;
+        let cart = queries::raise_open(tx, self.cart_id, self.expected_version)?;
         let mut lines = queries::lines_of(tx, cart.id)?;
         let changed = merge(&mut lines, &self.lines, &variants)?;
         let (quote, sellables) = quote_of(tx, &cart, &lines)?;
@@ -88,8 +88,9 @@ impl Mutation for UpdateCartLines {
             );
         }
         checks.done()?;
-        let cart = queries::lock_open(tx, self.cart_id, self.expected_version)?;
+        let mut cart = queries::lock_open(tx, self.cart_id, self.expected_version)?;
         let mut lines = queries::lines_of(tx, cart.id)?;
+        let old = lines.clone();
         for (i, change) in self.lines.iter().enumerate() {
             match lines.iter_mut().find(|l| l.id == change.line_id) {
                 Some(line) => line.quantity = change.quantity,
@@ -104,8 +105,11 @@ impl Mutation for UpdateCartLines {
             }
         }
         checks.done()?;
-        let changed = |id: &CartLineId| self.lines.iter().any(|c| c.line_id == *id);
-        queries::save_lines(tx, cart.id, lines.iter().filter(|l| changed(&l.id)))?;
+        if lines != old {
+            let changed = lines.iter().zip(&old).filter(|(new, old)| new != old);
+            queries::save_lines(tx, cart.id, changed.map(|(new, _)| new))?;
+            queries::save(tx, &mut cart)?;
+        }
         Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
 }
@@ -113,7 +117,7 @@ impl Mutation for UpdateCartLines {
 impl Mutation for RemoveCartLines {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Cart> {
         check_count(self.line_ids.len(), "/lineIds")?;
-        let cart = queries::lock_open(tx, self.cart_id, self.expected_version)?;
+        let cart = queries::raise_open(tx, self.cart_id, self.expected_version)?;
         let mut lines = queries::lines_of(tx, cart.id)?;
         let mut checks = Checks::new();
         for (i, id) in self.line_ids.iter().enumerate() {

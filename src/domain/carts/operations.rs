@@ -96,7 +96,7 @@ impl Mutation for UpdateCart {
         let address = |patch: &crate::kernel::Patch<Address>, current: &Option<Json<Address>>| {
             patch::optional(patch, current.as_ref().map(|a| a.0.clone())).map(Json)
         };
-        let cart = CartRow {
+        let mut cart = CartRow {
             email: patch::optional(&self.email, old.email.clone()),
             shipping_address: address(&self.shipping_address, &old.shipping_address),
             billing_address: address(&self.billing_address, &old.billing_address),
@@ -105,10 +105,12 @@ impl Mutation for UpdateCart {
             metadata: old
                 .metadata
                 .patched(&self.metadata, &self.private_metadata)?,
-            ..old
+            ..old.clone()
         };
-        check(tx, &cart)?;
-        queries::save(tx, &cart)?;
+        if cart != old {
+            check(tx, &cart)?;
+            queries::save(tx, &mut cart)?;
+        }
         let lines = queries::lines_of(tx, cart.id)?;
         Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }

@@ -12,7 +12,7 @@ use crate::params;
 use crate::sabotage::Guard;
 
 /// A cart as the database has it.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug, PartialEq, Queryable)]
 pub struct CartRow {
     /// Its id.
     pub id: CartId,
@@ -49,7 +49,7 @@ pub struct CartRow {
 }
 
 /// A line as the database has it.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct CartLineRow {
     /// Its id.
     pub id: CartLineId,
@@ -136,8 +136,16 @@ fn unknown(actor: &Actor) -> Error {
     }
 }
 
-/// Raises the version of an open cart, which locks it, and answers with the cart as it is now.
+/// An open cart, which nobody else changes until the transaction ends.
 pub fn lock_open(tx: &mut Tx<'_>, id: CartId, expected: Option<i64>) -> Result<CartRow> {
+    let cart = lock(tx, id)?;
+    refuse_ordered(&cart)?;
+    Error::unless_version(expected, cart.version)?;
+    Ok(cart)
+}
+
+/// The same for what changes the cart in any case: its version is raised already, which saves a statement.
+pub fn raise_open(tx: &mut Tx<'_>, id: CartId, expected: Option<i64>) -> Result<CartRow> {
     let (owned, more) = owned(tx);
     let now = tx.now;
     let mut params = params![now, id];
@@ -157,8 +165,13 @@ pub fn lock_open(tx: &mut Tx<'_>, id: CartId, expected: Option<i64>) -> Result<C
         return Ok(cart);
     }
     let cart = find(tx, id)?;
+    refuse_ordered(&cart)?;
+    Err(Error::version_conflict(cart.version))
+}
+
+fn refuse_ordered(cart: &CartRow) -> Result<()> {
     match cart.status {
-        CartStatus::Open => Err(Error::version_conflict(cart.version)),
+        CartStatus::Open => Ok(()),
         CartStatus::Ordered => Err(Error::new(
             Code::InvalidState,
             "The cart became an order and cannot be changed.",
@@ -192,11 +205,13 @@ pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
     )
 }
 
-/// Writes what is not a line.
-pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
+/// Writes what is not a line of a cart that was changed, and raises its version.
+pub fn save(tx: &mut Tx<'_>, cart: &mut CartRow) -> Result<()> {
+    cart.version += 1;
+    cart.updated_at = tx.now;
     tx.later(
         "UPDATE carts SET email = ?, shipping_address = ?, billing_address = ?, shipping_method_id = ?, reference = ?,
-             metadata = ?, coupons = ? WHERE id = ?",
+             metadata = ?, coupons = ?, version = ?, updated_at = ? WHERE id = ?",
         params![
             cart.email.as_deref(),
             Param::doc_or_null(cart.shipping_address.as_ref()),
@@ -205,6 +220,8 @@ pub fn save(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
             cart.reference.as_deref(),
             Param::doc(&cart.metadata),
             Param::doc(&cart.coupons),
+            cart.version,
+            cart.updated_at,
             cart.id
         ],
     )

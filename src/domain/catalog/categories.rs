@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 8;
 
 output! {
     /// A category of products.
-    #[derive(Queryable, Selectable, Insertable, AsChangeset)]
+    #[derive(PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
     #[diesel(table_name = categories, treat_none_as_null = true)]
     #[graphql(complex)]
     Category {
@@ -169,24 +169,27 @@ impl Mutation for CreateCategory {
 impl Mutation for UpdateCategory {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Category> {
         let old = find(tx, self.id)?.ok_or_else(|| Error::not_found("category"))?;
-        let changed = Category {
+        let mut changed = Category {
             parent_id: patch::optional(&self.parent_id, old.parent_id),
             title: patch::required(&self.title, old.title.clone(), "/title")?,
             description: patch::optional(&self.description, Some(old.description.clone()))
                 .unwrap_or_default(),
             position: patch::required(&self.position, old.position, "/position")?,
-            version: old.version + 1,
-            updated_at: tx.now,
             ..old.clone()
         };
+        Error::unless_version(self.expected_version, old.version)?;
+        if changed == old {
+            return Ok(old);
+        }
+        changed.version += 1;
+        changed.updated_at = tx.now;
         check(&changed)?;
         check_place(tx, &changed)?;
-        let expected = self.expected_version.unwrap_or(old.version);
         let count = on!(tx.conn, |c| {
             diesel::update(
                 categories::table
                     .find(self.id)
-                    .filter(categories::version.eq(expected)),
+                    .filter(categories::version.eq(old.version)),
             )
             .set(&changed)
             .execute(c)

@@ -127,7 +127,7 @@ impl Mutation for CreateProduct {
 impl Mutation for UpdateProduct {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("product"))?;
-        queries::raise_version(tx, &old, self.expected_version)?;
+        Error::unless_version(self.expected_version, old.version)?;
         let variants = queries::variants_of(tx, std::iter::once(self.id))?;
         let media = media(&self.media, &old.media)?;
         let text = |patch: &Patch<String>, old: &String| {
@@ -163,9 +163,7 @@ impl Mutation for UpdateProduct {
             metadata: old
                 .metadata
                 .patched(&self.metadata, &self.private_metadata)?,
-            version: old.version + 1,
-            updated_at: tx.now,
-            ..old
+            ..old.clone()
         };
         draft::index(&mut product, variants.iter().map(|v| v.sku.as_str()));
         let mut checks = Checks::new();
@@ -178,6 +176,12 @@ impl Mutation for UpdateProduct {
             product.tax_class_id,
         )?;
         checks.done()?;
+        if product == old {
+            return answer(tx, old.id);
+        }
+        queries::raise_version(tx, &old)?;
+        product.version += 1;
+        product.updated_at = tx.now;
         write(tx, &product, &[])?;
         answer(tx, product.id)
     }
@@ -186,7 +190,11 @@ impl Mutation for UpdateProduct {
 impl Mutation for ArchiveProduct {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("product"))?;
-        queries::raise_version(tx, &old, self.expected_version)?;
+        Error::unless_version(self.expected_version, old.version)?;
+        if old.status == ProductStatus::Archived {
+            return answer(tx, old.id);
+        }
+        queries::raise_version(tx, &old)?;
         let archived = ProductRow {
             status: ProductStatus::Archived,
             version: old.version + 1,
@@ -203,7 +211,8 @@ impl Mutation for CreateVariant {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Product> {
         let mut product =
             queries::find(tx, self.product_id)?.ok_or_else(|| Error::not_found("product"))?;
-        queries::raise_version(tx, &product, self.expected_version)?;
+        Error::unless_version(self.expected_version, product.version)?;
+        queries::raise_version(tx, &product)?;
         let mut variants = queries::variants_of(tx, std::iter::once(product.id))?;
         let position = variants
             .last()
@@ -245,15 +254,14 @@ impl Mutation for UpdateVariant {
         let old = queries::find_variant(tx, self.id)?.ok_or_else(|| Error::not_found("variant"))?;
         let mut product =
             queries::find(tx, old.product_id)?.ok_or_else(|| Error::not_found("product"))?;
-        queries::raise_version(tx, &product, self.expected_version)?;
-        let old_status = old.status;
+        Error::unless_version(self.expected_version, product.version)?;
         let stock_policy = patch::required(&self.stock_policy, old.stock_policy, "/stockPolicy")?;
         let limited = stock_policy == super::StockPolicy::Backorder;
         let backorder_limit = patch::optional(
             &self.backorder_limit,
             old.backorder_limit.filter(|_| limited),
         );
-        let changed = VariantRow {
+        let mut changed = VariantRow {
             sku: patch::required(&self.sku, old.sku.clone(), "/sku")?,
             barcode: patch::optional(&self.barcode, old.barcode.clone()),
             status: patch::required(&self.status, old.status, "/status")?,
@@ -264,14 +272,22 @@ impl Mutation for UpdateVariant {
             metadata: old
                 .metadata
                 .patched(&self.metadata, &self.private_metadata)?,
-            version: old.version + 1,
-            updated_at: tx.now,
-            ..old
+            ..old.clone()
         };
+        if changed == old {
+            return answer(tx, product.id);
+        }
+        queries::raise_version(tx, &product)?;
+        changed.version += 1;
+        changed.updated_at = tx.now;
         let mut checks = Checks::new();
         draft::check_variant(&mut checks, "", &changed);
         let mut variants = queries::variants_of(tx, std::iter::once(product.id))?;
-        if changed.status != old_status {
+        // The variant was read before its product was.
+        if variants.iter().find(|v| v.id == self.id) != Some(&old) {
+            return Err(Error::version_conflict(product.version));
+        }
+        if changed.status != old.status {
             check_status(&mut checks, &product, &variants, &changed);
         }
         checks.done()?;

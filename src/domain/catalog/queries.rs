@@ -452,12 +452,11 @@ pub fn save_variants(tx: &mut Tx<'_>, rows: &[VariantRow]) -> Result<()> {
     saved.map(drop).map_err(|error| taken(error, "/sku", "SKU"))
 }
 
-/// Sets the version of a product whose variants changed; refuses when it is no longer the expected one.
-pub fn raise_version(tx: &mut Tx<'_>, product: &ProductRow, expected: Option<i64>) -> Result<()> {
-    let expected = expected.unwrap_or(product.version);
+/// Raises the version of a product that is about to be changed, unless somebody else has changed it meanwhile.
+pub fn raise_version(tx: &mut Tx<'_>, product: &ProductRow) -> Result<()> {
     let changed = tx.conn.execute(
         "UPDATE products SET version = version + 1 WHERE id = ? AND version = ?",
-        params![product.id, expected],
+        params![product.id, product.version],
     )?;
     if changed == 0 {
         Err(Error::version_conflict(product.version))

@@ -46,7 +46,7 @@ choice! {
 }
 
 /// A channel as the database has it.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = channels)]
 #[diesel(treat_none_as_null = true)]
 #[allow(missing_docs)]

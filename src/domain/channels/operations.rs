@@ -76,7 +76,7 @@ impl Mutation for CreateChannel {
 impl Mutation for UpdateChannel {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Channel> {
         let old = queries::find(tx, self.id)?.ok_or_else(|| Error::not_found("channel"))?;
-        let changed = ChannelRow {
+        let mut changed = ChannelRow {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             status: patch::required(&self.status, old.status, "/status")?,
             currencies: Json(patch::required(
@@ -128,17 +128,16 @@ impl Mutation for UpdateChannel {
             metadata: old
                 .metadata
                 .patched(&self.metadata, &self.private_metadata)?,
-            version: old.version + 1,
-            updated_at: tx.now,
-            ..old
+            ..old.clone()
         };
+        Error::unless_version(self.expected_version, old.version)?;
+        if changed == old {
+            return Ok(old.seen_by(tx.actor()));
+        }
+        changed.version += 1;
+        changed.updated_at = tx.now;
         check(&changed)?;
-        queries::update(
-            tx,
-            &changed,
-            self.expected_version.unwrap_or(old.version),
-            old.version,
-        )?;
+        queries::update(tx, &changed, old.version)?;
         tx.touch(Topic::Settings);
         tx.touch(Topic::Catalog);
         Ok(changed.seen_by(tx.actor()))

@@ -60,18 +60,19 @@ pub fn insert(tx: &mut Tx<'_>, channel: &ChannelRow) -> Result<()> {
     Ok(())
 }
 
-pub fn update(tx: &mut Tx<'_>, channel: &ChannelRow, expected: i64, current: i64) -> Result<()> {
+/// Writes a channel, if it still has the version `old`.
+pub fn update(tx: &mut Tx<'_>, channel: &ChannelRow, old: i64) -> Result<()> {
     let changed = on!(tx.conn, |c| {
         diesel::update(
             channels::table
                 .find(channel.id)
-                .filter(channels::version.eq(expected)),
+                .filter(channels::version.eq(old)),
         )
         .set(channel)
         .execute(c)
     })?;
     if changed == 0 {
-        Err(Error::version_conflict(current))
+        Err(Error::version_conflict(old))
     } else {
         Ok(())
     }

@@ -76,11 +76,12 @@ impl Mutation for CreateCoupon {
 
 impl Mutation for UpdateCoupon {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Coupon> {
-        let old = queries::lock(tx, self.id, self.expected_version)?;
+        let old = queries::lock(tx, self.id)?;
+        Error::unless_version(self.expected_version, old.version)?;
         let minor = |patch: &Patch<Minor>, current: Option<i64>| {
             patch::optional(&(*patch).map_value(|amount| amount.0), current)
         };
-        let changed = CouponRow {
+        let mut changed = CouponRow {
             description: patch::optional(&self.description, old.description.clone()),
             basis_points: patch::optional(&self.basis_points, old.basis_points),
             amount: minor(&self.amount, old.amount),
@@ -105,8 +106,13 @@ impl Mutation for UpdateCoupon {
                 old.metadata.0.clone(),
                 "/metadata",
             )?),
-            ..old
+            ..old.clone()
         };
+        if changed == old {
+            return Ok(old.into());
+        }
+        changed.version += 1;
+        changed.updated_at = tx.now;
         check(tx, &changed)?;
         queries::update(tx, &changed)?;
         Ok(changed.into())

@@ -77,25 +77,14 @@ pub fn insert(tx: &mut Tx<'_>, coupon: &CouponRow) -> Result<()> {
     })
 }
 
-/// Raises the version of a coupon, which keeps others from changing and from using it until the transaction ends, and answers
-/// with the coupon as it is now.
-pub fn lock(tx: &mut Tx<'_>, id: CouponId, expected: Option<i64>) -> Result<CouponRow> {
-    let now = tx.now;
+/// A coupon, which nobody else changes or uses until the transaction ends.
+pub fn lock(tx: &mut Tx<'_>, id: CouponId) -> Result<CouponRow> {
     let row: Option<CouponRow> = on!(tx.conn, |c| diesel::update(coupons::table.find(id))
-        .set((
-            coupons::version.eq(coupons::version + 1),
-            coupons::updated_at.eq(now),
-        ))
+        .set(coupons::used.eq(coupons::used))
         .returning(CouponRow::as_returning())
         .get_result(c)
         .optional())?;
-    let row = row.ok_or_else(|| Error::not_found("coupon"))?;
-    match expected {
-        Some(expected) if expected != row.version - 1 => {
-            Err(Error::version_conflict(row.version - 1))
-        }
-        _ => Ok(row),
-    }
+    row.ok_or_else(|| Error::not_found("coupon"))
 }
 
 /// Writes a coupon that is locked.

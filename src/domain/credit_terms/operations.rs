@@ -77,10 +77,8 @@ impl Mutation for SetCreditTerms {
         self.check()?;
         let old = queries::lock(tx, &self.email, self.currency)?;
         let version = old.as_ref().map_or(0, |old| old.version);
-        if self.expected_version.is_some_and(|v| v != version) {
-            return Err(Error::version_conflict(version));
-        }
-        let row = TermsRow {
+        Error::unless_version(self.expected_version, version)?;
+        let mut row = TermsRow {
             id: old.as_ref().map_or_else(CreditTermsId::new, |old| old.id),
             email: old
                 .as_ref()
@@ -92,10 +90,15 @@ impl Mutation for SetCreditTerms {
             status: self.status.unwrap_or(CreditTermsStatus::Active),
             hold_after_days: self.hold_after_days,
             note: self.note.clone(),
-            version: version + 1,
+            version,
             created_at: old.as_ref().map_or(tx.now, |old| old.created_at),
-            updated_at: tx.now,
+            updated_at: old.as_ref().map_or(tx.now, |old| old.updated_at),
         };
+        if old.as_ref() == Some(&row) {
+            return Ok(complete(tx, vec![row])?.remove(0));
+        }
+        row.version += 1;
+        row.updated_at = tx.now;
         if old.is_some() {
             queries::update(tx, &row)?;
         } else {

@@ -15,7 +15,7 @@ use crate::params;
 use crate::sabotage::Guard;
 
 /// Terms as the database has them.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct TermsRow {
     pub id: CreditTermsId,
     pub email: String,

@@ -189,9 +189,13 @@ fn issue(tx: &mut Tx<'_>, new: &NewCards<'_>, count: i64) -> Result<Vec<IssuedGi
 
 impl Mutation for DisableGiftCard {
     fn run(&self, tx: &mut Tx<'_>) -> Result<GiftCard> {
-        let row = queries::set_status(tx, self.id, CreditStatus::Disabled, None)?;
-        expected(self.expected_version, &row)?;
-        Ok(row.into())
+        set_status(
+            tx,
+            self.id,
+            self.expected_version,
+            CreditStatus::Disabled,
+            None,
+        )
     }
 }
 
@@ -200,20 +204,27 @@ impl Mutation for EnableGiftCard {
         let mut checks = Checks::new();
         check_until(tx, &mut checks, self.expires_at);
         checks.done()?;
-        let row = queries::set_status(tx, self.id, CreditStatus::Active, self.expires_at)?;
-        expected(self.expected_version, &row)?;
-        Ok(row.into())
+        let (expected, until) = (self.expected_version, self.expires_at);
+        set_status(tx, self.id, expected, CreditStatus::Active, until)
     }
 }
 
-/// Refuses a change of another version than was expected; the row is already the next one.
-fn expected(version: Option<i64>, row: &AccountRow) -> Result<()> {
-    match version {
-        Some(version) if version != row.version - 1 => {
-            Err(Error::version_conflict(row.version - 1))
-        }
-        _ => Ok(()),
+/// Sets whether a gift card may be spent, and until when where that is said.
+fn set_status(
+    tx: &mut Tx<'_>,
+    id: CreditAccountId,
+    expected: Option<i64>,
+    status: CreditStatus,
+    until: Option<Timestamp>,
+) -> Result<GiftCard> {
+    let mut card = queries::lock_card(tx, id)?;
+    Error::unless_version(expected, card.version)?;
+    let until = until.or(card.expires_at);
+    if (card.status, card.expires_at) != (status, until) {
+        (card.status, card.expires_at) = (status, until);
+        queries::set_status(tx, &mut card)?;
     }
+    Ok(card.into())
 }
 
 impl Mutation for AdjustGiftCard {

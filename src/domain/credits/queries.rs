@@ -3,7 +3,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::ListGiftCards;
 use super::codes;
-use super::model::{AccountRow, CreditEntryKind, CreditKind, CreditStatus, EntryRow};
+use super::model::{AccountRow, CreditEntryKind, CreditKind, EntryRow};
 use super::spending::Share;
 use crate::context::Tx;
 use crate::kernel::column::{Id, Ts};
@@ -192,30 +192,35 @@ pub fn shift(
     .optional())?)
 }
 
-/// Sets whether a gift card may be spent, and until when where that is said.
-pub fn set_status(
-    tx: &mut Tx<'_>,
-    id: CreditAccountId,
-    status: CreditStatus,
-    expires_at: Option<Timestamp>,
-) -> Result<AccountRow> {
-    let now = tx.now;
-    let until = expires_at.map(|at| credit_accounts::expires_at.eq(at));
+/// A gift card, which nobody else changes or spends until the transaction ends.
+pub fn lock_card(tx: &mut Tx<'_>, id: CreditAccountId) -> Result<AccountRow> {
     let row: Option<AccountRow> = on!(tx.conn, |c| diesel::update(
         credit_accounts::table
             .find(id)
             .filter(credit_accounts::kind.eq(CreditKind::GiftCard)),
     )
-    .set((
-        credit_accounts::status.eq(status),
-        until,
-        credit_accounts::version.eq(credit_accounts::version + 1),
-        credit_accounts::updated_at.eq(now),
-    ))
+    .set(credit_accounts::status.eq(credit_accounts::status))
     .returning(AccountRow::as_returning())
     .get_result(c)
     .optional())?;
     row.ok_or_else(|| Error::not_found("gift card"))
+}
+
+/// Writes whether a gift card that is locked may be spent, and until when, and raises its version.
+pub fn set_status(tx: &mut Tx<'_>, card: &mut AccountRow) -> Result<()> {
+    card.version += 1;
+    card.updated_at = tx.now;
+    on!(tx.conn, |c| diesel::update(
+        credit_accounts::table.find(card.id)
+    )
+    .set((
+        credit_accounts::status.eq(card.status),
+        credit_accounts::expires_at.eq(card.expires_at),
+        credit_accounts::version.eq(card.version),
+        credit_accounts::updated_at.eq(card.updated_at),
+    ))
+    .execute(c))?;
+    Ok(())
 }
 
 /// A change of a balance, to be written.

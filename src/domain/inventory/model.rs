@@ -51,7 +51,7 @@ choice! {
 
 output! {
     /// A place that has stock.
-    #[derive(Queryable, Selectable, Insertable, AsChangeset)]
+    #[derive(PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
     #[diesel(table_name = locations)]
     Location {
         /// Its id.

@@ -112,21 +112,20 @@ impl Mutation for UpdateLocation {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Location> {
         let old =
             queries::find_location(tx, self.id)?.ok_or_else(|| Error::not_found("location"))?;
-        let changed = Location {
+        let mut changed = Location {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             active: patch::required(&self.active, old.active, "/active")?,
             priority: patch::required(&self.priority, old.priority, "/priority")?,
-            version: old.version + 1,
-            updated_at: tx.now,
             ..old.clone()
         };
+        Error::unless_version(self.expected_version, old.version)?;
+        if changed == old {
+            return Ok(old);
+        }
+        changed.version += 1;
+        changed.updated_at = tx.now;
         check_location(&changed)?;
-        queries::update_location(
-            tx,
-            &changed,
-            self.expected_version.unwrap_or(old.version),
-            old.version,
-        )?;
+        queries::update_location(tx, &changed, old.version)?;
         tx.touch(Topic::Settings);
         if changed.active != old.active {
             // What is in stock may be another now, of any product that is here.

@@ -64,23 +64,19 @@ pub fn insert_location(tx: &mut Tx<'_>, location: &Location) -> Result<()> {
         })
 }
 
-pub fn update_location(
-    tx: &mut Tx<'_>,
-    location: &Location,
-    expected: i64,
-    current: i64,
-) -> Result<()> {
+/// Writes a location, if it still has the version `old`.
+pub fn update_location(tx: &mut Tx<'_>, location: &Location, old: i64) -> Result<()> {
     let changed = on!(tx.conn, |c| {
         diesel::update(
             locations::table
                 .find(location.id)
-                .filter(locations::version.eq(expected)),
+                .filter(locations::version.eq(old)),
         )
         .set(location)
         .execute(c)
     })?;
     if changed == 0 {
-        Err(Error::version_conflict(current))
+        Err(Error::version_conflict(old))
     } else {
         Ok(())
     }

@@ -94,12 +94,13 @@ impl Mutation for SetPrices {
             );
         }
         checks.done()?;
-        let removed = queries::remove(tx, &removed)?;
-        queries::upsert(tx, &set)?;
-        tx.changed().variants.extend(variants);
+        let gone = queries::remove(tx, &removed)?;
+        let mut changed = queries::upsert(tx, &set)?;
+        changed.extend(removed.iter().map(|(variant, ..)| *variant));
+        tx.changed().variants.extend(changed);
         Ok(PricesSet {
             set: count(set.len()),
-            removed: count(removed),
+            removed: count(gone),
         })
     }
 }

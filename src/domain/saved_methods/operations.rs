@@ -28,7 +28,9 @@ impl Query for ListSavedPaymentMethods {
 impl Mutation for SetDefaultPaymentMethod {
     fn run(&self, tx: &mut Tx<'_>) -> Result<SavedPaymentMethod> {
         let method = kept(tx, self.id)?;
-        queries::set_default(tx, &method)?;
+        if !method.is_default {
+            queries::set_default(tx, &method)?;
+        }
         Ok(queries::find(tx, self.id)?.into())
     }
 }

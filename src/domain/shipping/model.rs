@@ -39,7 +39,7 @@ output! {
         countries: Json<Vec<String>>,
     }
     /// A way of delivery to a zone for a channel.
-    #[derive(Queryable, Selectable, Insertable, AsChangeset)]
+    #[derive(PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
     #[diesel(table_name = shipping_methods)]
     ShippingMethod {
         /// Its id.

@@ -106,8 +106,11 @@ impl Mutation for UpdateShippingMethod {
             min_days: patch::required(&self.min_days, old.min_days, "/minDays")?,
             max_days: patch::required(&self.max_days, old.max_days, "/maxDays")?,
             active: patch::required(&self.active, old.active, "/active")?,
-            ..old
+            ..old.clone()
         };
+        if changed == old {
+            return Ok(old);
+        }
         let mut checks = Checks::new();
         check_terms(&mut checks, &changed);
         // A channel may have left a currency since; that is no reason to refuse a new name.

@@ -25,6 +25,7 @@ output! {
         name: String,
     }
     /// Places that tax alike.
+    #[derive(PartialEq)]
     TaxZone {
         /// Its id.
         id: TaxZoneId,
@@ -41,6 +42,7 @@ output! {
         rates: Vec<TaxRate>,
     }
     /// A tax that a zone charges on a class.
+    #[derive(PartialEq)]
     TaxRate {
         /// Its id; a change of the zone's rates gives new ones.
         id: TaxRateId,
@@ -182,6 +184,16 @@ impl TryFrom<TaxRateRow> for TaxRate {
             name: row.name,
             rate,
         })
+    }
+}
+
+impl TaxRate {
+    /// The rates as they are from now on: those that stood there where nothing is another.
+    pub fn replaced(old: &[Self], new: &[NewTaxRate]) -> Vec<Self> {
+        let facts = |rate: &Self| (rate.class_id, rate.name.clone(), rate.rate);
+        let new: Vec<Self> = new.iter().map(Self::from).collect();
+        let same = new.iter().map(facts).eq(old.iter().map(facts));
+        if same { old.to_vec() } else { new }
     }
 }
 

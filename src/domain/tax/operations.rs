@@ -105,14 +105,17 @@ impl Mutation for UpdateTaxZone {
         let rates = self
             .rates
             .clone()
-            .map_value(|rates| rates.iter().map(TaxRate::from).collect());
+            .map_value(|rates| TaxRate::replaced(&old.rates, &rates));
         let changed = TaxZone {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             countries: patch::required(&self.countries, old.countries.clone(), "/countries")?,
             regions: patch::required(&self.regions, old.regions.clone(), "/regions")?,
             rates: patch::required(&rates, old.rates.clone(), "/rates")?,
-            ..old
+            ..old.clone()
         };
+        if changed == old {
+            return Ok(old);
+        }
         check(tx, &changed)?;
         queries::update_zone(tx, &changed)?;
         tx.touch(Topic::Settings);

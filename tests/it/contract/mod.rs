@@ -17,3 +17,4 @@ mod messages;
 mod migrations;
 mod permissions;
 mod protocol;
+mod versions;
