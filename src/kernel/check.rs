@@ -1,6 +1,6 @@
 //! Collects everything that is wrong with an input, so that a caller sees all of it at once.
 
-use super::{Code, Error, FieldError, Result};
+use super::{Code, Email, Error, FieldError, Result};
 
 /// A list of complaints; [`Checks::done`] turns it into one error.
 #[derive(Debug, Default)]
@@ -86,6 +86,22 @@ impl Checks {
             pointer,
             "wrong_count",
             format!("Must have 1 to {max} elements, not {length}."),
+        )
+    }
+
+    /// An e-mail address, where there is one.
+    pub fn email<'a>(
+        &mut self,
+        pointer: impl Into<String>,
+        email: impl Into<Option<&'a Email>>,
+    ) -> &mut Self {
+        self.that(
+            email
+                .into()
+                .is_none_or(|email| super::shape::is_email(email)),
+            pointer,
+            "invalid_email",
+            "Must be an e-mail address.",
         )
     }
 

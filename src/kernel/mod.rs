@@ -7,6 +7,7 @@ pub mod check;
 pub mod choice;
 pub mod column;
 pub mod crockford;
+pub mod email;
 pub mod error;
 pub mod hex;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod state;
 pub mod time;
 
 pub use check::Checks;
+pub use email::Email;
 pub(crate) use error::Failure;
 pub use error::{Code, Error, FieldError, Result};
 pub use hex::hex;

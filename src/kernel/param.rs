@@ -3,8 +3,8 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Timestamp;
 use super::json::Written;
+use super::{Email, Timestamp};
 
 crate::id!(
     /// Any id, when only its bits matter.
@@ -137,6 +137,16 @@ impl From<&str> for Param {
 impl From<Option<&str>> for Param {
     fn from(value: Option<&str>) -> Self {
         Self::Text(value.map(str::to_owned))
+    }
+}
+impl From<&Email> for Param {
+    fn from(email: &Email) -> Self {
+        email.as_str().into()
+    }
+}
+impl From<Option<&Email>> for Param {
+    fn from(email: Option<&Email>) -> Self {
+        email.map(Email::as_str).into()
     }
 }
 impl From<Batch> for Param {

@@ -86,6 +86,11 @@ macro_rules! graphql_text {
             fn to_value(&self) -> async_graphql::Value { async_graphql::Value::String(self.to_string()) }
         }
     };
+    ($name:ident, "String") => {
+        $crate::graphql_text!(@io $name, "String", |r: &mut async_graphql::registry::Registry| {
+            <String as async_graphql::InputType>::create_type_info(r)
+        });
+    };
     (@io $name:ident, $scalar:literal, $info:expr) => {
         impl async_graphql::InputType for $name {
             type RawValueType = Self;

@@ -5,7 +5,7 @@ use crate::kernel::ids::{
     CartId, CartLineId, ChannelId, CouponId, ProductId, ShippingMethodId, VariantId,
 };
 use crate::kernel::money::{Minor, Rate};
-use crate::kernel::{Currency, Document, Money, Patch, Timestamp};
+use crate::kernel::{Currency, Document, Email, Money, Patch, Timestamp};
 use crate::operation::Output;
 use crate::{choice, input, output};
 
@@ -109,7 +109,7 @@ output! {
         source: OrderSource,
         /// The shopper's e-mail address.
         #[schema(required = true)]
-        email: Option<String>,
+        email: Option<Email>,
         /// Where it goes.
         #[schema(required = true)]
         shipping_address: Option<Address>,
@@ -256,7 +256,7 @@ input! {
         #[graphql(default)]
         lines: Vec<NewCartLine>,
         /// The shopper's e-mail address.
-        email: Option<String>,
+        email: Option<Email>,
         /// Where it goes.
         shipping_address: Option<Address>,
         /// Who pays.
@@ -291,8 +291,8 @@ input! {
         expected_version: Option<i64>,
         /// The shopper's e-mail address.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
-        #[schema(value_type = Option<String>)]
-        email: Patch<String>,
+        #[schema(value_type = Option<Email>)]
+        email: Patch<Email>,
         /// Where it goes.
         #[serde(default, skip_serializing_if = "Patch::is_undefined")]
         #[schema(value_type = Option<Address>)]

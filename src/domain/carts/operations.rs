@@ -13,7 +13,7 @@ use crate::domain::identity::keys;
 use crate::domain::shipping::Shipping;
 use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CartId, VariantId};
-use crate::kernel::{Checks, Code, Error, Json, Metadata, Result, patch, shape};
+use crate::kernel::{Checks, Code, Error, Json, Metadata, Result, patch};
 use crate::operation::{Mutation, Query};
 use crate::ports::address::AddressValidation;
 use crate::sabotage::Guard;
@@ -126,14 +126,7 @@ fn may_write_private(tx: &Tx<'_>, written: bool) -> Result<()> {
 
 fn check(tx: &Tx<'_>, cart: &CartRow) -> Result<()> {
     let mut checks = Checks::new();
-    if let Some(email) = &cart.email {
-        checks.that(
-            shape::is_email(email),
-            "/email",
-            "invalid_email",
-            "Must be an e-mail address.",
-        );
-    }
+    checks.email("/email", cart.email.as_ref());
     if let Some(address) = &cart.shipping_address {
         address.check(&mut checks, "/shippingAddress");
     }
@@ -182,7 +175,7 @@ pub fn quote_of(
             sellable.available = i64::MAX;
         }
     }
-    let coupons = coupons::presented(tx, &cart.coupons, cart.email.as_deref())?;
+    let coupons = coupons::presented(tx, &cart.coupons, cart.email.as_ref())?;
     let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
     let basis = Basis {
         cart,

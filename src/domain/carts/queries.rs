@@ -7,7 +7,9 @@ use crate::auth::{Actor, Caller};
 use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CartLineId, ChannelId, CouponId, ShippingMethodId, VariantId};
-use crate::kernel::{Batch, Code, Currency, Error, Json, Kind, Metadata, Param, Result, Timestamp};
+use crate::kernel::{
+    Batch, Code, Currency, Email, Error, Json, Kind, Metadata, Param, Result, Timestamp,
+};
 use crate::params;
 use crate::sabotage::Guard;
 
@@ -27,7 +29,7 @@ pub struct CartRow {
     /// Where the order will come from.
     pub source: OrderSource,
     /// The shopper's e-mail address.
-    pub email: Option<String>,
+    pub email: Option<Email>,
     /// Where it goes.
     pub shipping_address: Option<Json<Address>>,
     /// Who pays.
@@ -191,7 +193,7 @@ pub fn insert(tx: &mut Tx<'_>, cart: &CartRow) -> Result<()> {
             cart.token_hash.clone(),
             cart.status,
             cart.source,
-            cart.email.as_deref(),
+            cart.email.as_ref(),
             Param::doc_or_null(cart.shipping_address.as_ref()),
             Param::doc_or_null(cart.billing_address.as_ref()),
             cart.shipping_method_id,
@@ -213,7 +215,7 @@ pub fn save(tx: &mut Tx<'_>, cart: &mut CartRow) -> Result<()> {
         "UPDATE carts SET email = ?, shipping_address = ?, billing_address = ?, shipping_method_id = ?, reference = ?,
              metadata = ?, coupons = ?, version = ?, updated_at = ? WHERE id = ?",
         params![
-            cart.email.as_deref(),
+            cart.email.as_ref(),
             Param::doc_or_null(cart.shipping_address.as_ref()),
             Param::doc_or_null(cart.billing_address.as_ref()),
             cart.shipping_method_id,

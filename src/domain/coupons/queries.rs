@@ -9,7 +9,7 @@ use crate::context::Tx;
 use crate::kernel::column::Id;
 use crate::kernel::ids::{CouponId, OrderId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Code, Currency, Error, Money, Result};
+use crate::kernel::{Batch, Code, Currency, Email, Error, Money, Result};
 use crate::sabotage::Guard;
 use crate::schema::{coupon_customers, coupons};
 use crate::{on, params};
@@ -95,8 +95,8 @@ pub fn update(tx: &mut Tx<'_>, coupon: &CouponRow) -> Result<()> {
     Ok(())
 }
 
-/// How often a customer, an e-mail address in lower case, has used each coupon.
-pub fn uses_of(tx: &mut Tx<'_>, ids: &[CouponId], email: &str) -> Result<HashMap<CouponId, i64>> {
+/// How often a customer has used each coupon.
+pub fn uses_of(tx: &mut Tx<'_>, ids: &[CouponId], email: &Email) -> Result<HashMap<CouponId, i64>> {
     let rows: Vec<(CouponId, i64)> = on!(tx.conn, |c| coupon_customers::table
         .filter(coupon_customers::coupon_id.eq_any(ids))
         .filter(coupon_customers::email.eq(email))
@@ -117,7 +117,7 @@ pub fn count_use(tx: &mut Tx<'_>, id: CouponId) -> Result<bool> {
 }
 
 /// Counts a use of a coupon by a customer, where one is left; says whether it was.
-pub fn count_use_by(tx: &mut Tx<'_>, id: CouponId, email: &str) -> Result<bool> {
+pub fn count_use_by(tx: &mut Tx<'_>, id: CouponId, email: &Email) -> Result<bool> {
     let guard = if tx.app().sabotage.removed(Guard::Coupon) {
         ""
     } else {
@@ -136,7 +136,7 @@ pub fn insert_redemption(
     tx: &mut Tx<'_>,
     order: OrderId,
     id: CouponId,
-    email: &str,
+    email: &Email,
     amount: i64,
 ) -> Result<()> {
     let now = tx.now;

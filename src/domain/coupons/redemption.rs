@@ -7,7 +7,7 @@ use super::queries;
 use super::rules::{Obstacle, Presented};
 use crate::context::Tx;
 use crate::kernel::ids::{CouponId, OrderId};
-use crate::kernel::{Code, Error, FieldError, Result};
+use crate::kernel::{Code, Email, Error, FieldError, Result};
 
 /// An order's use of a coupon.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,11 @@ pub struct Use {
 }
 
 /// The coupons that a cart presents, in its order: two statements, none where it presents none.
-pub fn presented(tx: &mut Tx<'_>, ids: &[CouponId], email: Option<&str>) -> Result<Vec<Presented>> {
+pub fn presented(
+    tx: &mut Tx<'_>,
+    ids: &[CouponId],
+    email: Option<&Email>,
+) -> Result<Vec<Presented>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -29,7 +33,7 @@ pub fn presented(tx: &mut Tx<'_>, ids: &[CouponId], email: Option<&str>) -> Resu
     found.sort_by_key(|coupon| ids.iter().position(|id| *id == coupon.id));
     let limited = found.iter().any(|c| c.usage_limit_per_customer.is_some());
     let own = match email.filter(|_| limited) {
-        Some(email) => queries::uses_of(tx, ids, &email.to_lowercase())?,
+        Some(email) => queries::uses_of(tx, ids, email)?,
         None => HashMap::new(),
     };
     let present = |coupon: CouponRow| Presented {
@@ -40,7 +44,7 @@ pub fn presented(tx: &mut Tx<'_>, ids: &[CouponId], email: Option<&str>) -> Resu
 }
 
 /// Refuses where a coupon has been used up, as far as can be seen without a lock: before anybody is asked for money.
-pub fn refuse_used_up(tx: &mut Tx<'_>, uses: &[Use], email: &str) -> Result<()> {
+pub fn refuse_used_up(tx: &mut Tx<'_>, uses: &[Use], email: &Email) -> Result<()> {
     let ids: Vec<CouponId> = uses.iter().map(|one| one.coupon_id).collect();
     let presented = presented(tx, &ids, Some(email))?;
     let refusal = |(one, coupon): (&Use, &Presented)| Some(used_up(one, coupon.limit_reached()?));
@@ -51,8 +55,7 @@ pub fn refuse_used_up(tx: &mut Tx<'_>, uses: &[Use], email: &str) -> Result<()> 
 }
 
 /// Has an order use coupons, or refuses and leaves it to the caller that nothing is kept. Three statements a coupon.
-pub fn redeem(tx: &mut Tx<'_>, order: OrderId, email: &str, uses: &[Use]) -> Result<()> {
-    let email = email.to_lowercase();
+pub fn redeem(tx: &mut Tx<'_>, order: OrderId, email: &Email, uses: &[Use]) -> Result<()> {
     let mut uses = uses.to_vec();
     // Locks are always taken in this order.
     uses.sort_by_key(|one| one.coupon_id);
@@ -61,10 +64,10 @@ pub fn redeem(tx: &mut Tx<'_>, order: OrderId, email: &str, uses: &[Use]) -> Res
         if !queries::count_use(tx, id)? {
             return Err(used_up(one, Obstacle::UsedUp));
         }
-        if !queries::count_use_by(tx, id, &email)? {
+        if !queries::count_use_by(tx, id, email)? {
             return Err(used_up(one, Obstacle::UsedByCustomer));
         }
-        queries::insert_redemption(tx, order, id, &email, one.amount)?;
+        queries::insert_redemption(tx, order, id, email, one.amount)?;
     }
     Ok(())
 }

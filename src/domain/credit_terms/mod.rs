@@ -15,19 +15,19 @@ pub use model::{CreditTerms, CreditTermsStatus, OverdueInvoice, SetCreditTerms};
 pub use operations::{hold_overdue, is_invoice, refuse_beyond, take};
 
 use crate::auth::{Access, Scope};
-use crate::kernel::Page;
 use crate::kernel::ids::CreditTermsId;
+use crate::kernel::{Email, Page};
 
 crate::operations! {
     queries CreditTermsQueries {
         /// Finds credit terms, with what is owed on them.
         credit_term(id: CreditTermsId): GetCreditTerm => Option<CreditTerms>, GET "/credit-terms/{id}", Access::scope(Scope::CreditTermsRead);
         /// Lists credit terms, newest first, with what is owed on them.
-        credit_terms(email: Option<String>, status: Option<CreditTermsStatus>, #[serde(rename = "limit")] first: Option<i64>,
+        credit_terms(email: Option<Email>, status: Option<CreditTermsStatus>, #[serde(rename = "limit")] first: Option<i64>,
                      after: Option<String>): ListCreditTerms => Page<CreditTerms>,
             GET "/credit-terms", Access::scope(Scope::CreditTermsRead);
         /// Lists invoices that should have been paid, the longest overdue first.
-        overdue_invoices(email: Option<String>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>):
+        overdue_invoices(email: Option<Email>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>):
             ListOverdueInvoices => Page<OverdueInvoice>, GET "/overdue-invoices", Access::scope(Scope::CreditTermsRead);
     }
     mutations CreditTermsMutations {

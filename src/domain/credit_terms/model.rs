@@ -1,6 +1,6 @@
 use crate::kernel::ids::{CreditTermsId, OrderId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Currency, Money, Timestamp};
+use crate::kernel::{Currency, Email, Money, Timestamp};
 use crate::operation::Output;
 use crate::{choice, input, output};
 
@@ -20,7 +20,7 @@ output! {
         /// Its id.
         id: CreditTermsId,
         /// The customer's e-mail address.
-        email: String,
+        email: Email,
         /// The customer's company, or what the shop calls it.
         #[schema(required = true)]
         company: Option<String>,
@@ -55,8 +55,8 @@ output! {
         order_id: OrderId,
         /// The order's number.
         number: String,
-        /// The customer's e-mail address, as the order has it.
-        email: String,
+        /// The customer's e-mail address.
+        email: Email,
         /// When it was to be paid.
         due_at: Timestamp,
         /// Whole days since.
@@ -77,7 +77,7 @@ input! {
     /// Gives a business customer credit terms, or changes them: all of them are said.
     SetCreditTerms {
         /// The customer's e-mail address; letters count alike in either case.
-        email: String,
+        email: Email,
         /// The currency. A customer has terms once in each.
         currency: Currency,
         /// The version the terms must have; in REST `If-Match`. 0 where there must be none.

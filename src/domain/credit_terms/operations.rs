@@ -7,7 +7,7 @@ use crate::context::{Cx, Tx};
 use crate::domain::orders;
 use crate::kernel::ids::CreditTermsId;
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Checks, Code, Error, FieldError, Money, Page, Result, Timestamp, shape};
+use crate::kernel::{Checks, Code, Email, Error, FieldError, Money, Page, Result, Timestamp};
 use crate::operation::{Mutation, Query};
 use crate::sabotage::Guard;
 
@@ -22,6 +22,7 @@ impl Query for GetCreditTerm {
 
 impl Query for ListCreditTerms {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<CreditTerms>> {
+        Checks::new().email("/email", self.email.as_ref()).done()?;
         let page = PageRequest::new(
             &tx.app().cursors,
             "credit_terms",
@@ -42,6 +43,7 @@ impl Query for ListCreditTerms {
 
 impl Query for ListOverdueInvoices {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<OverdueInvoice>> {
+        Checks::new().email("/email", self.email.as_ref()).done()?;
         let page = PageRequest::new(
             &tx.app().cursors,
             "overdue_invoices",
@@ -80,9 +82,7 @@ impl Mutation for SetCreditTerms {
         Error::unless_version(self.expected_version, version)?;
         let mut row = TermsRow {
             id: old.as_ref().map_or_else(CreditTermsId::new, |old| old.id),
-            email: old
-                .as_ref()
-                .map_or_else(|| self.email.to_lowercase(), |old| old.email.clone()),
+            email: self.email.clone(),
             company: self.company.clone(),
             currency: self.currency,
             limit: self.limit.0,
@@ -118,12 +118,7 @@ impl SetCreditTerms {
     fn check(&self) -> Result<()> {
         let mut checks = Checks::new();
         checks
-            .that(
-                shape::is_email(&self.email),
-                "/email",
-                "invalid_email",
-                "Must be an e-mail address.",
-            )
+            .email("/email", &self.email)
             .range("/limit", self.limit.0, 0, 1_000_000_000_000)
             .range("/netDays", self.net_days, 7, 90)
             .range("/holdAfterDays", self.hold_after_days.unwrap_or(0), 0, 365);
@@ -170,7 +165,7 @@ fn complete(tx: &mut Tx<'_>, rows: Vec<TermsRow>) -> Result<Vec<CreditTerms>> {
 /// again when it is placed: only then nobody else can come in between.
 pub fn refuse_beyond(
     tx: &mut Tx<'_>,
-    email: &str,
+    email: &Email,
     total: Money,
     needs_terms: bool,
 ) -> Result<bool> {
@@ -194,7 +189,7 @@ pub fn refuse_beyond(
 
 /// Has an order take its share of the customer's credit, until the transaction ends alone with the terms; says when it is to
 /// be paid.
-pub fn take(tx: &mut Tx<'_>, email: &str, total: Money) -> Result<Option<Timestamp>> {
+pub fn take(tx: &mut Tx<'_>, email: &Email, total: Money) -> Result<Option<Timestamp>> {
     let Some(terms) = queries::lock(tx, email, total.currency)? else {
         return Ok(None);
     };

@@ -10,7 +10,7 @@ use crate::context::Tx;
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{CreditTermsId, OrderId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Currency, Result, Timestamp};
+use crate::kernel::{Batch, Currency, Email, Result, Timestamp};
 use crate::params;
 use crate::sabotage::Guard;
 
@@ -18,7 +18,7 @@ use crate::sabotage::Guard;
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct TermsRow {
     pub id: CreditTermsId,
-    pub email: String,
+    pub email: Email,
     pub company: Option<String>,
     pub currency: Currency,
     pub limit: i64,
@@ -57,18 +57,16 @@ pub fn find(tx: &mut Tx<'_>, id: CreditTermsId) -> Result<Option<TermsRow>> {
 }
 
 /// The terms of a customer.
-pub fn of(tx: &mut Tx<'_>, email: &str, currency: Currency) -> Result<Option<TermsRow>> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM credit_terms WHERE lower(email) = lower(?) AND currency = ?"
-    );
+pub fn of(tx: &mut Tx<'_>, email: &Email, currency: Currency) -> Result<Option<TermsRow>> {
+    let text = format!("SELECT {COLUMNS} FROM credit_terms WHERE email = ? AND currency = ?");
     Ok(rows(tx, &text, params![email, currency.as_str()])?.pop())
 }
 
 /// The terms of a customer, kept from others until the transaction ends.
-pub fn lock(tx: &mut Tx<'_>, email: &str, currency: Currency) -> Result<Option<TermsRow>> {
+pub fn lock(tx: &mut Tx<'_>, email: &Email, currency: Currency) -> Result<Option<TermsRow>> {
     if tx.conn.is_postgres() && !tx.app().sabotage.removed(Guard::CreditLimitLock) {
         tx.conn.rows::<Id, CreditTermsId>(
-            "SELECT id FROM credit_terms WHERE lower(email) = lower(?) AND currency = ? FOR UPDATE",
+            "SELECT id FROM credit_terms WHERE email = ? AND currency = ? FOR UPDATE",
             params![email, currency.as_str()],
         )?;
     }
@@ -82,7 +80,7 @@ pub fn insert(tx: &mut Tx<'_>, row: &TermsRow) -> Result<()> {
         ),
         params![
             row.id,
-            row.email.as_str(),
+            &row.email,
             row.company.as_deref(),
             row.currency.as_str(),
             row.limit,
@@ -127,14 +125,14 @@ pub fn list(
         .as_ref()
         .map_or(Uuid::max(), |position| position.id);
     let text = format!(
-        "SELECT {COLUMNS} FROM credit_terms WHERE id < ? AND lower(email) = lower(COALESCE(?, email))
+        "SELECT {COLUMNS} FROM credit_terms WHERE id < ? AND email = COALESCE(?, email)
              AND status = COALESCE(?, status) ORDER BY id DESC LIMIT ?"
     );
     let status = wishes.status.map(CreditTermsStatus::as_str);
     rows(
         tx,
         &text,
-        params![before, wishes.email.as_deref(), status, page.fetch()],
+        params![before, wishes.email.as_ref(), status, page.fetch()],
     )
 }
 
@@ -153,7 +151,7 @@ pub fn exposures(
     let text = format!(
         "SELECT d.id, CAST(COALESCE(sum(CASE WHEN d.owed > 0 THEN d.owed ELSE 0 END), 0) AS bigint)
          FROM (SELECT t.id, {OWED} AS owed FROM ? AS w JOIN credit_terms t ON t.id = w.id
-               JOIN orders o ON lower(o.email) = lower(t.email) AND o.currency = t.currency AND o.due_at IS NOT NULL
+               JOIN orders o ON o.email = t.email AND o.currency = t.currency AND o.due_at IS NOT NULL
                JOIN payments p ON p.checkout_id = o.checkout_id AND p.provider = 'manual'
                WHERE o.status <> 'cancelled') AS d GROUP BY d.id"
     );
@@ -165,7 +163,7 @@ pub fn exposures(
 }
 
 /// An unpaid invoice.
-pub type Overdue = (OrderId, String, String, Currency, Timestamp, i64);
+pub type Overdue = (OrderId, String, Email, Currency, Timestamp, i64);
 
 /// Invoices that should have been paid by now, the longest overdue first.
 pub fn overdue(
@@ -181,13 +179,13 @@ pub fn overdue(
          FROM (SELECT o.id, o.number, o.email, o.currency, o.due_at, {OWED} AS owed FROM orders o
                JOIN payments p ON p.checkout_id = o.checkout_id AND p.provider = 'manual'
                WHERE o.due_at IS NOT NULL AND o.due_at < ? AND (o.due_at, o.id) > (?, ?) AND o.status <> 'cancelled'
-                 AND lower(o.email) = lower(COALESCE(?, o.email))) AS d
+                 AND o.email = COALESCE(?, o.email)) AS d
          WHERE d.owed > 0 ORDER BY d.due_at, d.id LIMIT ?"
     );
     let now = tx.now;
     tx.conn.rows::<(Id, Text, Text, Text, Ts, BigInt), Overdue>(
         &text,
-        params![now, since, id, wishes.email.as_deref(), page.fetch()],
+        params![now, since, id, wishes.email.as_ref(), page.fetch()],
     )
 }
 
@@ -202,7 +200,7 @@ pub fn hold_overdue(tx: &mut Tx<'_>) -> Result<Vec<(CreditTermsId, String)>> {
         "UPDATE credit_terms SET status = 'hold', version = version + 1, updated_at = ?
          WHERE status = 'active' AND hold_after_days IS NOT NULL AND EXISTS (
              SELECT 1 FROM orders o JOIN payments p ON p.checkout_id = o.checkout_id AND p.provider = 'manual'
-             WHERE lower(o.email) = lower(credit_terms.email) AND o.currency = credit_terms.currency
+             WHERE o.email = credit_terms.email AND o.currency = credit_terms.currency
                AND o.due_at IS NOT NULL AND o.due_at < {ago} AND o.status <> 'cancelled' AND {OWED} > 0)
          RETURNING id, email"
     );

@@ -30,7 +30,7 @@ pub use spending::{Share, UNKNOWN, give_back, is_credit, plan, redeem, refuse_sh
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::CreditAccountId;
-use crate::kernel::{Currency, Page};
+use crate::kernel::{Currency, Email, Page};
 use crate::operation::guesses::Limit;
 
 /// How many codes of a cart may be wrong, or of an address that asks for a balance.
@@ -45,11 +45,11 @@ crate::operations! {
         /// Finds a gift card.
         gift_card(id: CreditAccountId): GetGiftCard => Option<GiftCard>, GET "/gift-cards/{id}", Access::scope(Scope::CreditsRead);
         /// Lists gift cards, newest first: all, or those of a status, with these last characters, or for an e-mail address.
-        gift_cards(status: Option<CreditStatus>, last4: Option<String>, email: Option<String>,
+        gift_cards(status: Option<CreditStatus>, last4: Option<String>, email: Option<Email>,
                    #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListGiftCards => Page<GiftCard>,
             GET "/gift-cards", Access::scope(Scope::CreditsRead);
         /// Finds what the shop owes to an e-mail address in a currency.
-        store_credit(email: String, currency: Currency): GetStoreCredit => StoreCredit,
+        store_credit(email: Email, currency: Currency): GetStoreCredit => StoreCredit,
             GET "/store-credit", Access::scope(Scope::CreditsRead);
         /// Lists what came to a gift card or to store credit and what left it, newest first.
         credit_entries(account_id: CreditAccountId, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>):

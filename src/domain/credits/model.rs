@@ -2,7 +2,7 @@ use diesel::prelude::*;
 
 use crate::kernel::ids::{CreditAccountId, CreditEntryId, PaymentId};
 use crate::kernel::money::Minor;
-use crate::kernel::{Currency, Document, Json, Money, Timestamp};
+use crate::kernel::{Currency, Document, Email, Json, Money, Timestamp};
 use crate::operation::Output;
 use crate::schema::{credit_accounts, credit_entries};
 use crate::{choice, input, output};
@@ -66,7 +66,7 @@ pub struct AccountRow {
     pub kind: CreditKind,
     pub code_hash: Option<String>,
     pub last4: Option<String>,
-    pub email: Option<String>,
+    pub email: Option<Email>,
     pub currency: Currency,
     pub balance: i64,
     pub status: CreditStatus,
@@ -109,7 +109,7 @@ output! {
         expires_at: Option<Timestamp>,
         /// Whom it is for.
         #[schema(required = true)]
-        email: Option<String>,
+        email: Option<Email>,
         /// A note for the shop's own people.
         #[schema(required = true)]
         note: Option<String>,
@@ -151,7 +151,7 @@ output! {
         /// Its id.
         id: CreditAccountId,
         /// Whose it is.
-        email: String,
+        email: Email,
         /// How much.
         balance: Money,
         /// Raised by every change.
@@ -194,7 +194,7 @@ input! {
         /// Until when it may be spent; for ever when left out.
         expires_at: Option<Timestamp>,
         /// Whom it is for.
-        email: Option<String>,
+        email: Option<Email>,
         /// A note for the shop's own people.
         note: Option<String>,
         /// Free data of the shop's own.
@@ -248,7 +248,7 @@ input! {
     /// Changes what the shop owes to an e-mail address.
     AdjustStoreCredit {
         /// Whose it is.
-        email: String,
+        email: Email,
         /// The currency.
         currency: Currency,
         /// What is added, in minor units; less than zero to take it away.

@@ -9,7 +9,7 @@ use crate::context::Tx;
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{CreditAccountId, CreditEntryId, PaymentAttemptId, PaymentId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Currency, Document, Error, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Currency, Document, Email, Error, Kind, Param, Result, Timestamp};
 use crate::sabotage::Guard;
 use crate::schema::{credit_accounts, credit_entries};
 use crate::{on, params};
@@ -41,10 +41,10 @@ pub fn by_hashes(tx: &mut Tx<'_>, hashes: &[String]) -> Result<Vec<AccountRow>> 
         .load(c))?)
 }
 
-/// The store credit of an e-mail address, which is in lower case.
+/// The store credit of an e-mail address.
 pub fn store_credit(
     tx: &mut Tx<'_>,
-    email: &str,
+    email: &Email,
     currency: Currency,
 ) -> Result<Option<AccountRow>> {
     Ok(on!(tx.conn, |c| credit_accounts::table
@@ -75,7 +75,7 @@ pub fn list_cards(
             query = query.filter(credit_accounts::last4.eq(codes::normalise(last4)));
         }
         if let Some(email) = &wanted.email {
-            query = query.filter(credit_accounts::email.eq(email.to_lowercase()));
+            query = query.filter(credit_accounts::email.eq(email));
         }
         if let Some(after) = &page.after {
             query = query.filter(credit_accounts::id.lt(CreditAccountId::from_uuid(after.id)));
@@ -107,7 +107,7 @@ pub fn list_entries(
 pub struct NewCards<'a> {
     pub amount: i64,
     pub currency: Currency,
-    pub email: Option<String>,
+    pub email: Option<Email>,
     pub expires_at: Option<Timestamp>,
     pub note: Option<&'a str>,
     pub metadata: &'a Document,
@@ -135,7 +135,7 @@ pub fn insert_cards(
              metadata, version, created_at, updated_at)
          SELECT x.id, 'gift_card', x.code_hash, x.last4, ?, ?, ?, 'active', ?, ?, ?, 1, ?, ? FROM ? AS x",
         params![
-            new.email.as_deref(),
+            new.email.as_ref(),
             new.currency.as_str(),
             new.amount,
             new.expires_at,
@@ -150,7 +150,7 @@ pub fn insert_cards(
 }
 
 /// Sees to it that an e-mail address has store credit in a currency, be it nothing.
-pub fn ensure_store_credit(tx: &mut Tx<'_>, email: &str, currency: Currency) -> Result<()> {
+pub fn ensure_store_credit(tx: &mut Tx<'_>, email: &Email, currency: Currency) -> Result<()> {
     let now = tx.now;
     tx.conn.execute(
         "INSERT INTO credit_accounts (id, kind, email, currency, balance, status, metadata, version, created_at, updated_at)

@@ -7,7 +7,7 @@ use super::model::{AccountRow, CreditEntryKind, CreditKind, CreditStanding};
 use super::queries::{self, NewEntry};
 use crate::context::Tx;
 use crate::kernel::ids::{CreditAccountId, PaymentAttemptId, PaymentId};
-use crate::kernel::{Checks, Code, Currency, Error, FieldError, Result};
+use crate::kernel::{Checks, Code, Currency, Email, Error, FieldError, Result};
 
 /// What is wrong with a code that no card has.
 pub const UNKNOWN: &str = "unknown_code";
@@ -40,7 +40,7 @@ pub fn is_credit(provider: &str) -> bool {
 pub fn plan(
     tx: &mut Tx<'_>,
     codes: &[String],
-    store_credit: Option<(&str, i64)>,
+    store_credit: Option<(Email, i64)>,
     currency: Currency,
     total: i64,
 ) -> Result<Vec<Share>> {
@@ -87,7 +87,7 @@ pub fn plan(
         }
     }
     if let Some((email, most)) = store_credit {
-        let account = queries::store_credit(tx, &email.to_lowercase(), currency)?;
+        let account = queries::store_credit(tx, &email, currency)?;
         let balance = account.as_ref().map_or(0, |account| account.balance);
         if balance > 0 {
             checks.range("/storeCredit", most, 1, balance);

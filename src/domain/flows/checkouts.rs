@@ -9,7 +9,7 @@ use crate::domain::credits::Share;
 use crate::domain::payments::{self, Payment, PaymentRow, Standing};
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
-use crate::kernel::{Currency, Error, Json, Money, Param, Result, Timestamp};
+use crate::kernel::{Currency, Email, Error, Json, Money, Param, Result, Timestamp};
 use crate::operation::{Output, Query};
 use crate::ports::payment::{Authorize, Keeper};
 use crate::sabotage::Guard;
@@ -104,7 +104,7 @@ pub struct Chosen {
 /// Who buys, and where it goes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Buyer {
-    email: Option<String>,
+    email: Option<Email>,
     shipping_address: Option<Json<Address>>,
     billing_address: Option<Json<Address>>,
 }

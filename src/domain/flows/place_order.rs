@@ -215,7 +215,7 @@ fn begin(
                 refuse_changed(&checkout, &cart)?;
             }
             let cart = checkout.frozen(cart);
-            let email = cart.email.as_deref().unwrap_or_default();
+            let email = &cart.email.clone().unwrap_or_default();
             coupons::refuse_used_up(tx, &checkout.quote.uses(), email)?;
             credits::refuse_short(tx, &checkout.payment.credits)?;
             payments::check_later(tx, payment.id, Some(ASK_AFTER))?;
@@ -462,11 +462,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     };
     let id = OrderId::new();
     let due_at = if checkout.payment.on_terms {
-        credit_terms::take(
-            tx,
-            cart.email.as_deref().unwrap_or_default(),
-            checkout.due(),
-        )?
+        credit_terms::take(tx, &cart.email.clone().unwrap_or_default(), checkout.due())?
     } else {
         None
     };
@@ -476,7 +472,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     orders::insert_allocations(tx, &spread(&lines, picks)?)?;
     let mut payments: Vec<Payment> = payment.into_iter().collect();
     payments.extend(redeem(tx, checkout)?);
-    let email = cart.email.as_deref().unwrap_or_default();
+    let email = &cart.email.clone().unwrap_or_default();
     coupons::redeem(tx, id, email, &checkout.quote.uses())?;
     if checkout.remote || checkout.status == CheckoutStatus::Paying {
         checkouts::set_status(tx, checkout.id, CheckoutStatus::Ordered)?;

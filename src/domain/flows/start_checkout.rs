@@ -17,7 +17,7 @@ use crate::domain::saved_methods;
 use crate::input;
 use crate::kernel::ids::{CartId, CheckoutId, PaymentId};
 use crate::kernel::money::{Minor, sum};
-use crate::kernel::{Checks, Code, Currency, Error, FieldError, Money, Result};
+use crate::kernel::{Checks, Code, Currency, Email, Error, FieldError, Money, Result};
 use crate::operation::guesses::Guesses;
 use crate::operation::{Answer, Flow};
 use crate::ports::payment::{Authorize, Keeper, Outcome, PaymentProviders, Reach};
@@ -99,7 +99,7 @@ fn session_opened(tx: &mut Tx<'_>, id: PaymentId, outcome: &Outcome) -> Result<C
 
 impl StartCheckout {
     /// For whom the provider is to keep the instrument, and the e-mail address that stands for them.
-    async fn keeper(&self, cx: &Cx) -> Result<Option<(String, Keeper)>> {
+    async fn keeper(&self, cx: &Cx) -> Result<Option<(Email, Keeper)>> {
         let Some(payment) = &self.payment else {
             return Ok(None);
         };
@@ -123,7 +123,7 @@ impl StartCheckout {
     fn freeze(
         &self,
         tx: &mut Tx<'_>,
-        keeper: Option<&(String, Keeper)>,
+        keeper: Option<&(Email, Keeper)>,
     ) -> Result<ControlFlow<Checkout, (PaymentRow, Authorize)>> {
         let cart = carts::lock(tx, self.cart_id)?;
         if cart.status != CartStatus::Open {
@@ -143,7 +143,7 @@ impl StartCheckout {
             Some(payment) => {
                 let capture = channel.capture == CapturePolicy::Placement;
                 let mut way = choose(tx, payment, capture)?;
-                let email = cart.email.as_deref().unwrap_or_default();
+                let email = &cart.email.clone().unwrap_or_default();
                 way.charge(tx, payment, email)?;
                 if let Some((whose, keeper)) = keeper {
                     if whose != email {
@@ -174,7 +174,7 @@ impl StartCheckout {
         let shares = self.plan(tx, &cart, quote.total)?;
         let mut way = Way::of(&quote, cart.currency, chosen, payment_id, shares)?;
         if credit_terms::is_invoice(&way.chosen.provider, &way.chosen.method) {
-            let email = cart.email.as_deref().unwrap_or_default();
+            let email = &cart.email.clone().unwrap_or_default();
             let credit: i64 = way.chosen.credits.iter().map(|share| share.amount).sum();
             let rest = Money {
                 amount: quote.total - credit,
@@ -233,7 +233,7 @@ impl StartCheckout {
         let own = match self.store_credit {
             Some(most) => {
                 tx.actor().require(Scope::CreditsWrite, "/storeCredit")?;
-                Some((cart.email.as_deref().unwrap_or_default(), most.0))
+                Some((cart.email.clone().unwrap_or_default(), most.0))
             }
             None => None,
         };
@@ -254,7 +254,7 @@ pub struct Way {
 
 impl Way {
     /// Charges a method that the provider keeps for this e-mail address, where one is named.
-    pub fn charge(&mut self, tx: &mut Tx<'_>, wanted: &NewPayment, email: &str) -> Result<()> {
+    pub fn charge(&mut self, tx: &mut Tx<'_>, wanted: &NewPayment, email: &Email) -> Result<()> {
         const POINTER: &str = "/payment/savedPaymentMethodId";
         let Some(id) = wanted.saved_payment_method_id else {
             return Ok(());

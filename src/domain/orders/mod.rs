@@ -34,14 +34,14 @@ pub use shares::{OrderLineUnits, Share, check_request, to_cancel, to_capture, to
 
 use crate::auth::{Access, Scope};
 use crate::kernel::ids::{ChannelId, OrderEventId, OrderId};
-use crate::kernel::{Document, Page, Timestamp};
+use crate::kernel::{Document, Email, Page, Timestamp};
 
 crate::operations! {
     queries OrderQueries {
         /// Finds an order with its lines and payment. A shop front sends the token of the cart it was made of.
         order(id: OrderId): GetOrder => Option<Order>, GET "/orders/{id}", Access::storefront_or(Scope::OrdersRead);
         /// Lists orders, newest first.
-        orders(channel_id: Option<ChannelId>, status: Option<OrderStatus>, number: Option<String>, email: Option<String>,
+        orders(channel_id: Option<ChannelId>, status: Option<OrderStatus>, number: Option<String>, email: Option<Email>,
                reference: Option<String>, #[serde(rename = "limit")] first: Option<i64>, after: Option<String>): ListOrders => Page<Order>,
             GET "/orders", Access::scope(Scope::OrdersRead);
         /// Lists what happened to an order, oldest first.

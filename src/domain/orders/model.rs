@@ -10,7 +10,7 @@ use crate::kernel::ids::{
 };
 use crate::kernel::money::{Rounding, TaxPer};
 use crate::kernel::state::Lifecycle;
-use crate::kernel::{Currency, Document, Json, Metadata, Money, Timestamp};
+use crate::kernel::{Currency, Document, Email, Json, Metadata, Money, Timestamp};
 use crate::operation::Output;
 use crate::schema::{order_lines, orders};
 use crate::{choice, output};
@@ -120,7 +120,7 @@ pub struct OrderRow {
     pub status: OrderStatus,
     pub source: OrderSource,
     pub reference: Option<String>,
-    pub email: String,
+    pub email: Email,
     pub shipping_address: Option<Json<Address>>,
     pub billing_address: Option<Json<Address>>,
     pub shipping_method: Option<Json<ShippingChoice>>,
@@ -198,7 +198,7 @@ output! {
         #[schema(required = true)]
         reference: Option<String>,
         /// The shopper's e-mail address.
-        email: String,
+        email: Email,
         /// Where it goes.
         #[schema(required = true)]
         shipping_address: Option<Address>,

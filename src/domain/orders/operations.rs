@@ -2,7 +2,7 @@ use super::model::Order;
 use super::{GetOrder, GetOrderTimeline, ListOrders, OrderTimeline, queries};
 use crate::context::Tx;
 use crate::kernel::page::{PageRequest, Position, SortKey};
-use crate::kernel::{Page, Result};
+use crate::kernel::{Checks, Page, Result};
 use crate::operation::Query;
 
 impl Query for GetOrder {
@@ -13,6 +13,7 @@ impl Query for GetOrder {
 
 impl Query for ListOrders {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Page<Order>> {
+        Checks::new().email("/email", self.email.as_ref()).done()?;
         let page = PageRequest::new(
             &tx.app().cursors,
             "orders",

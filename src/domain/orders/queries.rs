@@ -17,7 +17,7 @@ use crate::kernel::ids::{
 };
 use crate::kernel::page::PageRequest;
 use crate::kernel::{
-    Batch, Code, Currency, Document, Error, Failure, Json, Kind, Param, Result, Timestamp,
+    Batch, Code, Currency, Document, Email, Error, Failure, Json, Kind, Param, Result, Timestamp,
 };
 use crate::sabotage::Guard;
 use crate::schema::orders;
@@ -208,7 +208,7 @@ fn lines_and_holds(tx: &mut Tx<'_>, ids: &[OrderId]) -> Result<(Lines, Vec<Order
 }
 
 /// Has the invoices that a customer owes already fall due, as their new terms say.
-pub fn put_on_terms(tx: &mut Tx<'_>, email: &str, currency: Currency, days: i64) -> Result<()> {
+pub fn put_on_terms(tx: &mut Tx<'_>, email: &Email, currency: Currency, days: i64) -> Result<()> {
     let due = if tx.conn.is_postgres() {
         "placed_at + ? * interval '1 day'"
     } else {
@@ -216,13 +216,12 @@ pub fn put_on_terms(tx: &mut Tx<'_>, email: &str, currency: Currency, days: i64)
     };
     let text = format!(
         "UPDATE orders SET due_at = {due}
-         WHERE email IN (?, ?) AND currency = ? AND status <> 'cancelled' AND due_at IS NULL AND EXISTS (
+         WHERE email = ? AND currency = ? AND status <> 'cancelled' AND due_at IS NULL AND EXISTS (
              SELECT 1 FROM payments p
              WHERE p.checkout_id = orders.checkout_id AND p.provider = 'manual' AND p.method = 'invoice')"
     );
-    let lower = email.to_lowercase();
     tx.conn
-        .execute(&text, params![days, email, lower, currency.as_str()])?;
+        .execute(&text, params![days, email, currency.as_str()])?;
     Ok(())
 }
 
@@ -240,7 +239,7 @@ pub fn history(tx: &mut Tx<'_>, order: &OrderRow) -> Result<History> {
     let rows = tx.conn.rows::<(BigInt, BigInt), (i64, i64)>(
         "SELECT count(*), CAST(COALESCE(sum(grand_total - cancelled_total), 0) AS bigint) FROM orders
          WHERE email = ? AND currency = ? AND status <> 'cancelled' AND id < ?",
-        params![order.email.as_str(), order.currency.as_str(), order.id],
+        params![&order.email, order.currency.as_str(), order.id],
     )?;
     let (count, total) = rows.into_iter().next().unwrap_or_default();
     Ok(History { count, total })
@@ -300,7 +299,7 @@ pub fn insert(tx: &mut Tx<'_>, order: &mut OrderRow, sequential: bool) -> Result
         order.status,
         order.source,
         order.reference.as_deref(),
-        order.email.as_str(),
+        &order.email,
         Param::doc_or_null(order.shipping_address.as_ref()),
         Param::doc_or_null(order.billing_address.as_ref()),
         Param::doc_or_null(order.shipping_method.as_ref()),

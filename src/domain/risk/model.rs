@@ -1,6 +1,6 @@
 use crate::domain::orders::Order;
-use crate::kernel::Timestamp;
 use crate::kernel::ids::{OrderId, RiskBlockId};
+use crate::kernel::{Email, Timestamp};
 use crate::operation::Output;
 use crate::{choice, input, output};
 
@@ -54,7 +54,7 @@ output! {
         /// What speaks for it.
         facts: Vec<RiskFact>,
         /// The shopper's e-mail address, as it is counted and blocked.
-        email: String,
+        email: Email,
         /// Stands for the address of delivery, as it is counted and blocked; null where there is none.
         #[schema(required = true)]
         address_hash: Option<String>,

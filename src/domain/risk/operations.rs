@@ -200,7 +200,7 @@ fn traits(order: &OrderRow, known: &[Document]) -> Traits {
         .as_ref()
         .or(order.billing_address.as_ref());
     Traits {
-        email: order.email.to_lowercase(),
+        email: order.email.clone(),
         address_hash: address.map(|a| hex(&Sha256::digest(rules::plain(a)))),
         card_fingerprint: text(known, "card_fingerprint").map(ToOwned::to_owned),
     }
@@ -225,7 +225,7 @@ fn candidates(order: &OrderRow, traits: &Traits) -> Vec<(RiskBlockKind, String)>
     let countries = [&order.shipping_address, &order.billing_address];
     let countries = countries.into_iter().flatten().map(|a| a.country.clone());
     let domains = rules::domains_of(&traits.email).into_iter();
-    let mut all = vec![(RiskBlockKind::Email, traits.email.clone())];
+    let mut all = vec![(RiskBlockKind::Email, traits.email.clone().into())];
     all.extend(domains.map(|d| (RiskBlockKind::EmailDomain, d.to_owned())));
     all.extend(
         traits

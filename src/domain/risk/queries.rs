@@ -6,14 +6,14 @@ use crate::context::Tx;
 use crate::kernel::column::{Doc, Id, Ts};
 use crate::kernel::ids::{OrderId, RiskBlockId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::{Batch, Code, Error, Json, Kind, Param, Result, Timestamp};
+use crate::kernel::{Batch, Code, Email, Error, Json, Kind, Param, Result, Timestamp};
 use crate::params;
 
 /// By what an order is counted, and found on the block list.
 #[derive(Clone, Debug)]
 pub struct Traits {
     /// The e-mail address, lower-case.
-    pub email: String,
+    pub email: Email,
     /// Stands for the address of delivery.
     pub address_hash: Option<String>,
     /// Stands for the card.
@@ -27,7 +27,7 @@ pub fn velocity(tx: &mut Tx<'_>, traits: &Traits, since: Timestamp) -> Result<[i
                 (SELECT count(*) FROM risk_assessments WHERE card_fingerprint = ? AND placed_at > ?),
                 (SELECT count(*) FROM risk_assessments WHERE address_hash = ? AND placed_at > ?)",
         params![
-            traits.email.as_str(),
+            &traits.email,
             since,
             traits.card_fingerprint.as_deref(),
             since,
@@ -81,7 +81,7 @@ pub fn insert(
             level,
             score,
             Param::doc(&facts),
-            traits.email.as_str(),
+            &traits.email,
             traits.address_hash.as_deref(),
             traits.card_fingerprint.as_deref(),
             placed_at,
@@ -120,7 +120,7 @@ type AssessmentTuple = (
     RiskLevel,
     i64,
     Json<Vec<RiskFact>>,
-    String,
+    Email,
     Option<String>,
     Option<String>,
     Timestamp,

@@ -3,6 +3,7 @@
 use super::model::{RiskBlockKind, RiskFact, RiskLevel};
 use crate::domain::carts::Address;
 use crate::domain::orders::History;
+use crate::kernel::Email;
 
 /// How many times the mean of what somebody ordered before is unusual.
 const UNUSUAL: i64 = 5;
@@ -19,7 +20,7 @@ pub struct Facts {
     /// From which total on a first order counts.
     pub first_order_from: Option<i64>,
     /// The shopper's e-mail address, lower-case.
-    pub email: String,
+    pub email: Email,
     /// Where it goes.
     pub shipping_country: Option<String>,
     /// Who pays, where that is somebody else.
@@ -129,7 +130,7 @@ fn provider_s_view(facts: &Facts) -> Option<(i64, String)> {
 }
 
 /// An e-mail domain and those it is part of: `a.b.example.com`, `b.example.com`, `example.com`.
-pub fn domains_of(email: &str) -> Vec<&str> {
+pub fn domains_of(email: &Email) -> Vec<&str> {
     let mut domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
     let mut all = Vec::new();
     while domain.contains('.') {
@@ -139,7 +140,7 @@ pub fn domains_of(email: &str) -> Vec<&str> {
     all
 }
 
-fn is_disposable(email: &str) -> bool {
+fn is_disposable(email: &Email) -> bool {
     let list = include_str!("disposable.txt");
     let domains = domains_of(email);
     list.lines()

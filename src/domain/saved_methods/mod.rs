@@ -19,11 +19,12 @@ pub use operations::{READ, charge, keeper, named_by, read, read_anew, read_later
 pub use queries::customer_named;
 
 use crate::auth::{Access, Scope};
+use crate::kernel::Email;
 
 crate::operations! {
     queries SavedMethodQueries {
         /// Lists the payment methods that providers keep for an e-mail address, the default first, then the newest.
-        saved_payment_methods(email: String): ListSavedPaymentMethods => SavedPaymentMethods,
+        saved_payment_methods(email: Email): ListSavedPaymentMethods => SavedPaymentMethods,
             GET "/saved-payment-methods", Access::scope(Scope::PaymentsRead);
     }
     mutations SavedMethodMutations {

@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 
-use crate::kernel::Timestamp;
 use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
+use crate::kernel::{Email, Timestamp};
 use crate::operation::Output;
 use crate::{input, output};
 
@@ -12,8 +12,8 @@ pub struct CustomerRow {
     pub id: PaymentCustomerId,
     /// The provider.
     pub provider: String,
-    /// The e-mail address, in lower case.
-    pub email: String,
+    /// The e-mail address.
+    pub email: Email,
     /// The provider's name for them, once it is known.
     pub reference: Option<String>,
     /// Raised by every change of their methods.
@@ -26,7 +26,7 @@ pub struct CustomerRow {
 pub struct MethodRow {
     pub id: SavedPaymentMethodId,
     pub provider: String,
-    pub email: String,
+    pub email: Email,
     pub customer: Option<String>,
     pub reference: String,
     pub kind: String,
@@ -47,7 +47,7 @@ output! {
         /// Who keeps it.
         provider: String,
         /// Whose it is, in lower case.
-        email: String,
+        email: Email,
         /// What it is: `card` and so on, in the provider's words.
         kind: String,
         /// As `visa`; null where it has none.
@@ -110,12 +110,12 @@ input! {
         /// The provider that is to keep it.
         provider: String,
         /// Whose it is.
-        email: String,
+        email: Email,
     }
     /// Reads what is kept for an e-mail address.
     RefreshPaymentMethods {
         /// The e-mail address.
-        email: String,
+        email: Email,
     }
     /// Makes a method the default.
     SetDefaultPaymentMethod {

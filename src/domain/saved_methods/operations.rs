@@ -10,7 +10,7 @@ use super::{ListSavedPaymentMethods, queries};
 use crate::auth::Scope;
 use crate::context::{Cx, Tx, read_data};
 use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
-use crate::kernel::{Checks, Code, Document, Error, Result, shape};
+use crate::kernel::{Checks, Code, Document, Email, Error, Result};
 use crate::operation::{Answer, Flow, Mutation, Query};
 use crate::ports::payment::{Keeper, PaymentProviders};
 use crate::ports::wallet::{Wallet, WalletError};
@@ -20,7 +20,8 @@ const READINGS: usize = 5;
 
 impl Query for ListSavedPaymentMethods {
     fn run(&self, tx: &mut Tx<'_>) -> Result<SavedPaymentMethods> {
-        let methods = queries::of_email(tx, &self.email.to_lowercase())?;
+        Checks::new().email("/email", &self.email).done()?;
+        let methods = queries::of_email(tx, &self.email)?;
         Ok(SavedPaymentMethods { methods })
     }
 }
@@ -44,25 +45,14 @@ fn kept(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
     Ok(method)
 }
 
-fn check_email(email: &str) -> Result<()> {
-    Checks::new()
-        .that(
-            shape::is_email(email),
-            "/email",
-            "invalid_email",
-            "Must be an e-mail address.",
-        )
-        .done()
-}
-
 impl Flow for SetUpPaymentMethod {
     async fn run(self, cx: &Cx) -> Result<Answer<PaymentMethodSetup>> {
         if let Some(answer) = cx.settled().await? {
             return Ok(answer);
         }
         let wallet = wallet(cx, &self.provider)?;
-        check_email(&self.email)?;
-        let (provider, email) = (self.provider.clone(), self.email.to_lowercase());
+        Checks::new().email("/email", &self.email).done()?;
+        let (provider, email) = (self.provider.clone(), self.email.clone());
         let customer = cx
             .write(move |tx| queries::customer_of(tx, &provider, &email))
             .await?;
@@ -115,8 +105,8 @@ impl Flow for RefreshPaymentMethods {
         if let Some(answer) = cx.settled().await? {
             return Ok(answer);
         }
-        check_email(&self.email)?;
-        let email = self.email.to_lowercase();
+        Checks::new().email("/email", &self.email).done()?;
+        let email = self.email.clone();
         let of = email.clone();
         let customers = cx.read(move |tx| queries::customers_of(tx, &of)).await?;
         for customer in customers {
@@ -183,14 +173,14 @@ pub async fn read_anew(cx: &Cx, id: PaymentCustomerId) -> Result<()> {
 }
 
 /// For whom a provider keeps the instrument of a payment, who is made there where it does not know them.
-pub async fn keeper(cx: &Cx, provider: &str, email: &str) -> Result<Keeper> {
+pub async fn keeper(cx: &Cx, provider: &str, email: &Email) -> Result<Keeper> {
     let wallet = wallet_at(
         cx,
         provider,
         "/payment/provider",
         "/payment/savePaymentMethod",
     )?;
-    let (provider, email) = (provider.to_owned(), email.to_lowercase());
+    let (provider, email) = (provider.to_owned(), email.clone());
     let customer = cx
         .write(move |tx| queries::customer_of(tx, &provider, &email))
         .await?;
@@ -238,9 +228,9 @@ pub fn named_by(
     tx: &mut Tx<'_>,
     provider: &str,
     token: &str,
-    email: &str,
+    email: &Email,
 ) -> Result<Option<SavedPaymentMethodId>> {
-    queries::named_by(tx, provider, token, &email.to_lowercase())
+    queries::named_by(tx, provider, token, email)
 }
 
 /// The token by which a saved method is charged, and for whom it is kept. The caller must be allowed to charge it, and it must
@@ -249,7 +239,7 @@ pub fn charge(
     tx: &mut Tx<'_>,
     id: SavedPaymentMethodId,
     provider: &str,
-    email: &str,
+    email: &Email,
     off_session: bool,
     pointer: &str,
 ) -> Result<(String, Keeper)> {
@@ -264,7 +254,7 @@ pub fn charge(
         Err(error) => return Err(error),
     };
     match method.customer {
-        Some(customer) if method.provider == provider && method.email == email.to_lowercase() => {
+        Some(customer) if method.provider == provider && method.email == *email => {
             let keeper = Keeper {
                 customer,
                 off_session,

@@ -4,7 +4,7 @@ use super::model::{CustomerRow, MethodRow, SavedPaymentMethod};
 use crate::context::Tx;
 use crate::kernel::column::{Id, Ts};
 use crate::kernel::ids::{PaymentCustomerId, SavedPaymentMethodId};
-use crate::kernel::{Batch, Error, Kind, Param, Result};
+use crate::kernel::{Batch, Email, Error, Kind, Param, Result};
 use crate::params;
 use crate::ports::wallet::KeptMethod;
 
@@ -41,8 +41,8 @@ fn one(tx: &mut Tx<'_>, condition: &str, params: Vec<Param>) -> Result<CustomerR
     customer.ok_or_else(|| Error::internal("a customer that is not there"))
 }
 
-/// The customer of a provider with this e-mail address, in lower case; made where there is none.
-pub fn customer_of(tx: &mut Tx<'_>, provider: &str, email: &str) -> Result<CustomerRow> {
+/// The customer of a provider with this e-mail address; made where there is none.
+pub fn customer_of(tx: &mut Tx<'_>, provider: &str, email: &Email) -> Result<CustomerRow> {
     let now = tx.now;
     tx.conn.execute(
         "INSERT INTO payment_customers (id, provider, email, version, created_at) VALUES (?, ?, ?, 1, ?)
@@ -52,8 +52,8 @@ pub fn customer_of(tx: &mut Tx<'_>, provider: &str, email: &str) -> Result<Custo
     one(tx, "provider = ? AND email = ?", params![provider, email])
 }
 
-/// The customers with this e-mail address, in lower case, whom providers know.
-pub fn customers_of(tx: &mut Tx<'_>, email: &str) -> Result<Vec<CustomerRow>> {
+/// The customers with this e-mail address whom providers know.
+pub fn customers_of(tx: &mut Tx<'_>, email: &Email) -> Result<Vec<CustomerRow>> {
     customers(tx, "email = ? AND reference IS NOT NULL", params![email])
 }
 
@@ -145,13 +145,13 @@ pub fn take_up(tx: &mut Tx<'_>, customer: &CustomerRow, kept: &[KeptMethod]) -> 
          SELECT x.id, ?, ?, x.reference, x.kind, x.brand, x.last4, x.expiry_month, x.expiry_year, ? FROM ? AS x WHERE true
          ON CONFLICT (customer_id, reference) DO UPDATE SET kind = excluded.kind, brand = excluded.brand,
              last4 = excluded.last4, expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year",
-        params![customer.id, customer.email.as_str(), now, methods],
+        params![customer.id, &customer.email, now, methods],
     )?;
     Ok(())
 }
 
-/// The methods of an e-mail address, in lower case.
-pub fn of_email(tx: &mut Tx<'_>, email: &str) -> Result<Vec<SavedPaymentMethod>> {
+/// The methods of an e-mail address.
+pub fn of_email(tx: &mut Tx<'_>, email: &Email) -> Result<Vec<SavedPaymentMethod>> {
     let text = format!(
         "{METHOD} WHERE m.email = ? AND m.forgotten_at IS NULL ORDER BY m.is_default DESC, m.id DESC"
     );
@@ -169,12 +169,12 @@ pub fn find(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<MethodRow> {
     method.ok_or_else(|| Error::not_found("saved payment method"))
 }
 
-/// The method that a provider calls this, where it is kept for an e-mail address, in lower case.
+/// The method that a provider calls this, where it is kept for an e-mail address.
 pub fn named_by(
     tx: &mut Tx<'_>,
     provider: &str,
     reference: &str,
-    email: &str,
+    email: &Email,
 ) -> Result<Option<SavedPaymentMethodId>> {
     let text = format!(
         "{METHOD} WHERE c.provider = ? AND m.reference = ? AND m.email = ? AND m.forgotten_at IS NULL"
@@ -199,7 +199,7 @@ pub fn forget(tx: &mut Tx<'_>, id: SavedPaymentMethodId) -> Result<()> {
 pub fn set_default(tx: &mut Tx<'_>, method: &MethodRow) -> Result<()> {
     tx.conn.execute(
         "UPDATE saved_payment_methods SET is_default = false WHERE email = ?",
-        params![method.email.as_str()],
+        params![&method.email],
     )?;
     let set = tx.conn.execute(
         "UPDATE saved_payment_methods SET is_default = true WHERE id = ? AND forgotten_at IS NULL",

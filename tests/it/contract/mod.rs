@@ -7,6 +7,7 @@ mod bounds;
 mod cors;
 mod documents;
 mod doors;
+mod emails;
 mod headers;
 mod health;
 mod idempotency;
