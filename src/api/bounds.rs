@@ -97,7 +97,7 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("provider", Form("", 1, 100, "manual")),
     ("reason", Text(500)),
     ("reference", Text(200)),
-    ("region", Form("", 1, 10, "US-NY")),
+    ("region", Form("", 1, 100, "US-NY")),
     ("regions[]", Form("^[A-Z]{2}-[A-Z0-9]{1,3}$", 4, 6, "US-NY")),
     (
         "returnUrl",

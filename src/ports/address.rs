@@ -94,8 +94,8 @@ pub trait AddressValidator: Send + Sync {
     /// All that is known of an address; it may ask over a network. Where that does not answer, what is known here.
     fn validate<'a>(&'a self, address: &'a PostalAddress) -> Validation<'a>;
 
-    /// Why the postcode cannot be one of its country, if so: said at once, because carts ask at every look.
-    fn impossible_postcode(&self, country: &str, postcode: &str) -> Option<String>;
+    /// What is known of an address without asking anybody: carts do so whenever they are looked at.
+    fn examine(&self, address: &PostalAddress) -> AddressReport;
 }
 
 /// The shop's validator.

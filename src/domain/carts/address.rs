@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::kernel::Checks;
+use crate::ports::address::{AddressValidator, PostalAddress};
 
 /// A postal address. What is missing is empty, so that all that is wrong with one is told at once.
 #[derive(
@@ -25,15 +26,15 @@ pub struct Address {
     pub line1: String,
     /// What else it takes to find the door.
     pub line2: Option<String>,
-    /// Postcode, where the country has them.
+    /// Postcode, where the country has them; kept as it is usually written there.
     pub postcode: Option<String>,
     /// City.
     #[serde(default)]
     #[schema(required = true)]
     pub city: String,
-    /// Region or state, as ISO 3166-2 (`US-NY`), where it matters.
+    /// Region or state, where it matters, as ISO 3166-2: `US-NY`. `NY`, `us-ny` and `New York` become that.
     pub region: Option<String>,
-    /// Country (ISO 3166-1 alpha-2).
+    /// Country (ISO 3166-1 alpha-2); lower case becomes upper case.
     #[serde(default)]
     #[schema(required = true)]
     pub country: String,
@@ -42,6 +43,19 @@ pub struct Address {
 }
 
 impl Address {
+    /// The address with its country, region and postcode as they are usually written, so that who compares them need not know
+    /// how else they are.
+    #[must_use]
+    pub fn normal(self, validator: &dyn AddressValidator) -> Self {
+        let usual = validator.examine(&PostalAddress::from(&self)).address;
+        Self {
+            postcode: usual.postcode,
+            region: usual.region,
+            country: usual.country,
+            ..self
+        }
+    }
+
     /// Complains about an address that no parcel would reach.
     pub fn check(&self, checks: &mut Checks, at: &str) {
         let optional = |checks: &mut Checks, field: &str, text: &Option<String>, max: usize| {
@@ -57,7 +71,7 @@ impl Address {
         optional(checks, "company", &self.company, 200);
         optional(checks, "line2", &self.line2, 200);
         optional(checks, "postcode", &self.postcode, 20);
-        optional(checks, "region", &self.region, 10);
+        optional(checks, "region", &self.region, 100);
         let phone = self.phone.as_deref().unwrap_or("+4930123456");
         let digits = phone.strip_prefix('+').unwrap_or_default();
         checks.that(

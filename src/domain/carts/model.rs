@@ -52,9 +52,9 @@ choice! {
         AddressMissing = "address_missing",
         /// The channel does not deliver to the country.
         CountryNotServed = "country_not_served",
-        /// The postcode of delivery cannot be one of its country.
+        /// Nothing arrives at the address of delivery, or its tax cannot be told; `field` says why.
         AddressInvalid = "address_invalid",
-        /// The postcode of billing cannot be one of its country.
+        /// Nothing arrives at the address of billing, or its tax cannot be told; `field` says why.
         BillingAddressInvalid = "billing_address_invalid",
         /// Something must be sent and no way is chosen.
         DeliveryMissing = "delivery_missing",
@@ -227,6 +227,9 @@ output! {
         code: CartProblemCode,
         /// What it is, for a person.
         message: String,
+        /// The field of the address that it is about: `region`.
+        #[schema(required = true)]
+        field: Option<String>,
         /// How many there are, where there are not enough.
         #[schema(required = true)]
         available: Option<i64>,

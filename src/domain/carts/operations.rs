@@ -15,7 +15,7 @@ use crate::domain::tax::Taxes;
 use crate::kernel::ids::{CartId, VariantId};
 use crate::kernel::{Checks, Code, Error, Json, Metadata, Result, patch};
 use crate::operation::{Mutation, Query};
-use crate::ports::address::AddressValidation;
+use crate::ports::address::{AddressValidation, PostalAddress};
 use crate::sabotage::Guard;
 
 /// Characters of a cart's token: 256 random bits.
@@ -44,8 +44,8 @@ impl Mutation for CreateCart {
             status: CartStatus::Open,
             source,
             email: self.email.clone(),
-            shipping_address: self.shipping_address.clone().map(Json),
-            billing_address: self.billing_address.clone().map(Json),
+            shipping_address: normal(tx, self.shipping_address.clone())?,
+            billing_address: normal(tx, self.billing_address.clone())?,
             shipping_method_id: self.shipping_method_id,
             reference: self.reference.clone(),
             metadata: Metadata::new(self.metadata.as_ref(), self.private_metadata.as_ref()),
@@ -94,12 +94,15 @@ impl Mutation for UpdateCart {
         may_write_private(tx, !self.private_metadata.is_undefined())?;
         let old = queries::lock_open(tx, self.id, self.expected_version)?;
         let address = |patch: &crate::kernel::Patch<Address>, current: &Option<Json<Address>>| {
-            patch::optional(patch, current.as_ref().map(|a| a.0.clone())).map(Json)
+            normal(
+                tx,
+                patch::optional(patch, current.as_ref().map(|a| a.0.clone())),
+            )
         };
         let mut cart = CartRow {
             email: patch::optional(&self.email, old.email.clone()),
-            shipping_address: address(&self.shipping_address, &old.shipping_address),
-            billing_address: address(&self.billing_address, &old.billing_address),
+            shipping_address: address(&self.shipping_address, &old.shipping_address)?,
+            billing_address: address(&self.billing_address, &old.billing_address)?,
             shipping_method_id: patch::optional(&self.shipping_method_id, old.shipping_method_id),
             reference: patch::optional(&self.reference, old.reference.clone()),
             metadata: old
@@ -114,6 +117,12 @@ impl Mutation for UpdateCart {
         let lines = queries::lines_of(tx, cart.id)?;
         Ok(quote_of(tx, &cart, &lines)?.0.into_cart(cart, tx.actor()))
     }
+}
+
+/// An address as a cart keeps it.
+fn normal(tx: &Tx<'_>, address: Option<Address>) -> Result<Option<Json<Address>>> {
+    let validation = tx.app().part::<AddressValidation>()?;
+    Ok(address.map(|address| Json(address.normal(&*validation.0))))
 }
 
 /// Refuses a shop front that would write what it may not see.
@@ -177,6 +186,11 @@ pub fn quote_of(
     }
     let coupons = coupons::presented(tx, &cart.coupons, cart.email.as_ref())?;
     let (taxes, shipping) = (tx.app().kept::<Taxes>()?, tx.app().kept::<Shipping>()?);
+    let validation = tx.app().part::<AddressValidation>()?;
+    let examine = |address: &Option<Json<Address>>| {
+        let address = address.as_ref()?;
+        Some(validation.0.examine(&PostalAddress::from(&address.0)))
+    };
     let basis = Basis {
         cart,
         lines,
@@ -185,7 +199,8 @@ pub fn quote_of(
         channel: &channel,
         taxes: &taxes,
         shipping: &shipping,
-        addresses: &*tx.app().part::<AddressValidation>()?.0,
+        ship_to: examine(&cart.shipping_address),
+        bill_to: examine(&cart.billing_address),
         now: tx.now,
     };
     let quote = Quote::new(&basis)?;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Address;
 use super::model::{Cart, CartCoupon, CartLine, CartProblem, CartProblemCode, CartTotals, LineTax};
 use super::queries::{CartLineRow, CartRow};
 use crate::auth::Actor;
@@ -19,7 +18,7 @@ use crate::kernel::ids::{
 };
 use crate::kernel::money::{Document, DocumentInput, Line, LineInput, Minor, Totals, calculate};
 use crate::kernel::{Money, Result, Timestamp};
-use crate::ports::address::AddressValidator;
+use crate::ports::address::{AddressReport, AddressSeverity, PostalAddress};
 
 /// A cart's lines, totals and problems at one moment. A checkout keeps one as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -129,7 +128,10 @@ pub struct Basis<'a> {
     pub channel: &'a ChannelRow,
     pub taxes: &'a Taxes,
     pub shipping: &'a Shipping,
-    pub addresses: &'a dyn AddressValidator,
+    /// What is thought of the address of delivery.
+    pub ship_to: Option<AddressReport>,
+    /// What is thought of the address of billing.
+    pub bill_to: Option<AddressReport>,
     pub now: Timestamp,
 }
 
@@ -296,14 +298,15 @@ impl Basis<'_> {
         self.sellables.get(&line.variant_id)
     }
 
+    /// The address whose taxes apply.
+    fn taxed(&self) -> Option<&PostalAddress> {
+        let report = self.ship_to.as_ref().or(self.bill_to.as_ref());
+        report.map(|report| &report.address)
+    }
+
     /// The country and region whose taxes apply.
     fn place(&self) -> (&str, Option<&str>) {
-        match self
-            .cart
-            .shipping_address
-            .as_ref()
-            .or(self.cart.billing_address.as_ref())
-        {
+        match self.taxed() {
             Some(address) => (&address.country, address.region.as_deref()),
             None => (self.channel.default_country(), None),
         }
@@ -471,22 +474,22 @@ impl Basis<'_> {
             ));
         }
         if ships {
-            match &cart.shipping_address {
+            match &self.ship_to {
                 None => problems.push(problem(
                     CartProblemCode::AddressMissing,
                     "An address to send to is needed.",
                 )),
-                Some(address) if !self.channel.countries.contains(&address.country) => {
-                    let message = format!("The channel does not deliver to {}.", address.country);
-                    problems.push(problem(CartProblemCode::CountryNotServed, &message));
+                Some(to) if !self.serves(to) => {
+                    let message =
+                        format!("The channel does not deliver to {}.", to.address.country);
+                    problems.push(CartProblem {
+                        field: Some("country".to_owned()),
+                        ..problem(CartProblemCode::CountryNotServed, &message)
+                    });
                 }
-                Some(address) => problems.extend(
-                    self.impossible(address)
-                        .map(|message| problem(CartProblemCode::AddressInvalid, &message)),
-                ),
+                Some(to) => problems.extend(self.impossible(to, CartProblemCode::AddressInvalid)),
             }
-            let address = cart.shipping_address.as_ref();
-            let served = address.is_none_or(|a| self.channel.countries.contains(&a.country));
+            let served = self.ship_to.as_ref().is_none_or(|to| self.serves(to));
             match cart.shipping_method_id {
                 // That nothing is offered in a country that is not served is said already.
                 None if !offered && !served => {}
@@ -506,20 +509,41 @@ impl Basis<'_> {
                 Some(_) => {}
             }
         }
-        let billing = cart.billing_address.as_ref();
-        problems.extend(
-            billing
-                .and_then(|address| self.impossible(address))
-                .map(|message| problem(CartProblemCode::BillingAddressInvalid, &message)),
-        );
+        if let Some(to) = &self.bill_to {
+            problems.extend(self.impossible(to, CartProblemCode::BillingAddressInvalid));
+        }
+        if !ships && self.taxed().is_none() && self.taxes.needs_region(self.place().0) {
+            problems.push(problem(
+                CartProblemCode::AddressMissing,
+                "An address is needed: the tax depends on the region.",
+            ));
+        }
         problems
     }
 
-    /// Why nothing that is sent to this address arrives, as far as that can be said at once.
-    fn impossible(&self, address: &Address) -> Option<String> {
-        let postcode = address.postcode.as_deref()?;
-        self.addresses
-            .impossible_postcode(&address.country, postcode)
+    fn serves(&self, to: &AddressReport) -> bool {
+        self.channel.countries.contains(&to.address.country)
+    }
+
+    /// Why nothing that is sent to this address arrives, as far as that can be said at once, and what its tax needs to know.
+    fn impossible(&self, to: &AddressReport, code: CartProblemCode) -> Vec<CartProblem> {
+        let (country, is_taxed) = (&to.address.country, self.taxed() == Some(&to.address));
+        let told = is_taxed && self.taxes.tells_regions(country);
+        let about = |field: &str, message: &str| CartProblem {
+            field: Some(field.to_owned()),
+            ..problem(code, &format!("{field}: {message}"))
+        };
+        let errors = to.remarks.iter().filter(|remark| {
+            remark.severity == AddressSeverity::Error
+                || told && remark.field == "region" && remark.code != "reformatted"
+        });
+        let mut problems: Vec<_> = errors.map(|e| about(e.field, &e.message)).collect();
+        let is_region = |problem: &CartProblem| problem.field.as_deref() == Some("region");
+        let needed = is_taxed && self.taxes.needs_region(country);
+        if needed && to.address.region.is_none() && !problems.iter().any(is_region) {
+            problems.push(about("region", "This is needed: the tax depends on it."));
+        }
+        problems
     }
 }
 
@@ -567,6 +591,7 @@ fn problem(code: CartProblemCode, message: &str) -> CartProblem {
     CartProblem {
         code,
         message: message.to_owned(),
+        field: None,
         available: None,
     }
 }

@@ -416,15 +416,17 @@ fn refuse_problems(quote: &Quote) -> Result<()> {
     let cart = quote.problems.iter().map(|problem| {
         let pointer = match problem.code {
             CartProblemCode::EmailMissing => "/email",
-            CartProblemCode::AddressMissing => "/shippingAddress",
-            CartProblemCode::CountryNotServed => "/shippingAddress/country",
-            CartProblemCode::AddressInvalid => "/shippingAddress/postcode",
-            CartProblemCode::BillingAddressInvalid => "/billingAddress/postcode",
+            CartProblemCode::AddressMissing
+            | CartProblemCode::CountryNotServed
+            | CartProblemCode::AddressInvalid => "/shippingAddress",
+            CartProblemCode::BillingAddressInvalid => "/billingAddress",
             CartProblemCode::DeliveryMissing | CartProblemCode::DeliveryNotAvailable => {
                 "/shippingMethodId"
             }
             _ => "/lines",
         };
+        let field = problem.field.iter().map(|field| format!("/{field}"));
+        let pointer = format!("{pointer}{}", field.collect::<String>());
         FieldError::new(pointer, problem.code.as_str(), problem.message.clone())
     });
     let coupons = quote.coupons.iter().enumerate().flat_map(|(i, coupon)| {

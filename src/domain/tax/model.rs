@@ -259,6 +259,17 @@ impl Taxes {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Whether some region of this country is taxed otherwise than the rest of it.
+    pub fn tells_regions(&self, country: &str) -> bool {
+        let mut places = self.places.keys();
+        places.any(|place| places::is_within(place, country))
+    }
+
+    /// Whether what is charged in this country follows from the region alone.
+    pub fn needs_region(&self, country: &str) -> bool {
+        self.tells_regions(country) && !self.places.contains_key(country)
+    }
+
     /// The class with this handle.
     pub fn class(&self, handle: &str) -> Option<TaxClassId> {
         self.handles.get(handle).copied()

@@ -16,7 +16,7 @@ Cart: billingAddress channelId coupons createdAt currency email id lines metadat
   shippingMethodId shippingOptions source status totals updatedAt version
 CartCoupon: code couponId discount problems
 CartLine: discount id net priceOverridden problems productId quantity sku subtotal tax taxes title total unitPrice variantId
-CartProblem: available code message
+CartProblem: available code field message
 CartTotals: discount goods shipping tax total
 Category: createdAt description handle id parentId position title updatedAt version
 CategoryPage: items page

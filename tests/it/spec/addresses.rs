@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::store::address;
-use crate::support::{Answer, Client, Store};
+use crate::support::{Answer, Cart, Client, Shop, Store};
 
 fn with(field: &str, value: Value) -> Value {
     let mut address = address();
@@ -80,4 +80,103 @@ both! {
         cart.place().ok();
         shop.check();
     }
+
+    fn a_region_is_taxed_however_it_is_written(shop) {
+        let store = american(shop);
+        for region in ["US-NY", "NY", "us-ny", "New York", " new  york ", "ＮＹ"] {
+            let cart = buyer(&store, &in_new_york("region", json!(region)));
+            let seen = cart.get();
+            assert_eq!((seen.at("/totals/tax/amount"), seen.at("/ready")), (&json!(932), &json!(true)), "{region}: {seen}");
+            assert_eq!(seen.text("/shippingAddress/region"), "US-NY");
+            cart.checkout("approve").created();
+            let order = cart.place().ok();
+            assert_eq!((order.at("/order/totals/tax/amount"), order.at("/order/totals/total/amount")), (&json!(932), &json!(11_432)));
+            assert_eq!(order.text("/order/shippingAddress/region"), "US-NY");
+        }
+        // A state without a tax of its own has none; that is known and no guess.
+        let oregon = json!({ "name": "B", "line1": "1 Main", "postcode": "97201", "city": "Portland", "region": "oregon", "country": "us" });
+        let seen = buyer(&store, &oregon).get();
+        assert_eq!((seen.at("/totals/tax/amount"), seen.at("/ready"), seen.text("/shippingAddress/country")), (&json!(0), &json!(true), "US"));
+        shop.check();
+    }
+
+    fn what_the_tax_needs_to_know_is_asked_before_an_order(shop) {
+        let store = american(shop);
+        for (field, value, code) in [
+            ("region", Value::Null, "region"),
+            ("region", json!("Elsewhere"), "region"),
+            ("region", json!("US-ZZ"), "region"),
+            ("region", json!("CA-ON"), "region"),
+            ("postcode", Value::Null, "postcode"),
+            ("postcode", json!("1234"), "postcode"),
+        ] {
+            let address = in_new_york(field, value);
+            let cart = buyer(&store, &address);
+            let seen = cart.get();
+            let problem = seen.at("/problems/0");
+            assert_eq!((seen.at("/ready"), &problem["code"], &problem["field"]), (&json!(false), &json!("address_invalid"), &json!(code)), "{seen}");
+            let verdict = thought(&store.front, &address).0;
+            assert!(verdict == "invalid" || field == "region", "{verdict}");
+            shop.unchanged(|| {
+                let pointer = format!("/shippingAddress/{code}");
+                cart.checkout("approve").refused(409, "CART_NOT_READY").about(&pointer, "address_invalid");
+            });
+            let query = "query($id: ID!) { cart(id: $id) { ready problems { code field } } }";
+            let same = cart.client.graphql(query, json!({ "id": cart.id })).ok();
+            assert_eq!(same.at("/data/cart/problems/0"), &json!({ "code": "address_invalid", "field": code }));
+            // Told rightly, it goes on.
+            let better = json!({ "shippingAddress": in_new_york("region", json!("ny")) });
+            assert_eq!(cart.client.patch(&cart.path(""), better).ok().at("/ready"), true);
+        }
+    }
+
+    fn postcodes_are_kept_as_they_are_usually_written(shop) {
+        let store = american(shop);
+        for (given, kept) in [("100011234", "10001-1234"), ("10001 1234", "10001-1234"), ("１０００１", "10001"), (" 10001 ", "10001")] {
+            let seen = buyer(&store, &in_new_york("postcode", json!(given))).get();
+            assert_eq!((seen.text("/shippingAddress/postcode"), seen.at("/ready")), (kept, &json!(true)), "{given}");
+        }
+    }
+}
+
+/// A shop that sells to the United States, and has to tax in New York.
+fn american(shop: &Shop) -> Store<'_> {
+    let store = Store::with(
+        shop,
+        &json!({ "currency": "USD", "countries": ["US", "DE"], "pricesIncludeTax": false }),
+        &[("VAT", "19")],
+    );
+    let staff = shop.staff();
+    let rate = json!([{ "classId": store.tax_class, "name": "Sales tax", "rate": "8.875" }]);
+    let zone = json!({ "handle": "ny", "name": "New York", "countries": ["US"], "regions": ["US-NY"], "rates": rate });
+    staff.post("/tax-zones", zone).created();
+    let zone = staff
+        .post(
+            "/shipping-zones",
+            json!({ "handle": "us", "name": "US", "countries": ["US"] }),
+        )
+        .created();
+    let method = json!({
+        "zoneId": zone.text("/id"), "channelId": store.channel, "handle": "mail", "name": "Mail", "taxClassId": store.tax_class,
+        "rateBy": "value", "rates": [{ "currency": "USD", "from": 0, "amount": 500 }], "minDays": 1, "maxDays": 3,
+    });
+    let method = staff
+        .post("/shipping-methods", method)
+        .created()
+        .text("/id")
+        .to_owned();
+    store.sell(&[("W", 10_000, 50)]);
+    Store { method, ..store }
+}
+
+fn in_new_york(field: &str, value: Value) -> Value {
+    let mut address = json!({ "name": "B", "line1": "1 Main", "postcode": "10001", "city": "New York", "region": "US-NY", "country": "US" });
+    address[field] = value;
+    address
+}
+
+fn buyer(store: &Store<'_>, address: &Value) -> Cart {
+    let mut input = store.ready(&[("W", 1)]);
+    input["shippingAddress"] = address.clone();
+    store.cart_of(&input)
 }

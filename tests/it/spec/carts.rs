@@ -187,7 +187,7 @@ both! {
             ("name", json!("Ada\u{0}Lovelace"), "/shippingAddress/name"),
             ("line1", json!("  "), "/shippingAddress/line1"),
             ("city", json!("x".repeat(101)), "/shippingAddress/city"),
-            ("country", json!("de"), "/shippingAddress/country"),
+            ("country", json!("Germany"), "/shippingAddress/country"),
             ("postcode", json!("1\u{0}"), "/shippingAddress/postcode"),
             ("phone", json!("030 123456"), "/shippingAddress/phone"),
         ];
