@@ -40,14 +40,3 @@ pub fn check(checks: &mut Checks, at: &str, attributes: &Document) {
             );
     }
 }
-
-/// The value that `text` stands for in a filter: `true`, `28` or a text.
-pub fn value(text: &str) -> Value {
-    match text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        _ => text
-            .parse::<i64>()
-            .map_or_else(|_| Value::String(text.to_owned()), Value::from),
-    }
-}

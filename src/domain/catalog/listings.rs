@@ -7,15 +7,16 @@ use std::collections::HashMap;
 
 use diesel::sql_types::{BigInt, Text};
 
+use super::ListProducts;
 use super::model::{
     Availability, PriceRange, Product, ProductRow, ProductSort, ProductVariant, StockPolicy,
     VariantStatus,
 };
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, find_many, variants_in_channel};
-use super::{ListProducts, attributes};
 use crate::context::Tx;
 use crate::kernel::column::Id;
 use crate::kernel::ids::{ChannelId, ProductId, VariantId};
+use crate::kernel::money::Minor;
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Batch, Checks, Currency, Error, Money, Page, Param, Rendered, Result};
 use crate::params;
@@ -193,6 +194,15 @@ fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
             "Prices and stock are a channel's; name one to filter or sort by them.",
         )
         .that(
+            wishes
+                .min_price
+                .zip(wishes.max_price)
+                .is_none_or(|(min, max)| min <= max),
+            "/maxPrice",
+            "less_than_min",
+            "Must not be less than minPrice.",
+        )
+        .that(
             wishes.status.is_none() || (staff && !listed),
             "/status",
             "not_here",
@@ -340,15 +350,7 @@ impl Statement {
             );
             it.and(&text, params![category]);
         }
-        if let Some(min) = wishes.min_price {
-            it.and("l.max_price >= ?", params![min.0]);
-        }
-        if let Some(max) = wishes.max_price {
-            it.and(
-                &format!("{} <= ?", by.beside("l.min_price")),
-                params![max.0],
-            );
-        }
+        it.price(wishes.min_price, wishes.max_price, by);
         if let Some(in_stock) = wishes.in_stock {
             it.and("l.in_stock = ?", params![in_stock]);
         }
@@ -376,7 +378,7 @@ impl Statement {
             .flatten()
             .filter_map(|a| a.split_once(':'))
         {
-            it.attribute(name, attributes::value(value), postgres);
+            it.attribute(name, value, postgres);
         }
         it.after(by, id, page);
         // As a number in the text: PostgreSQL plans for a tenth of the table where it does not know the limit.
@@ -411,20 +413,38 @@ impl Statement {
         );
     }
 
-    fn attribute(&mut self, name: &str, value: serde_json::Value, postgres: bool) {
+    /// Whatever the attribute is, its text is this: `042` is no 42.
+    fn attribute(&mut self, name: &str, value: &str, postgres: bool) {
         if postgres {
-            let wanted = serde_json::json!({ name: value }).to_string();
-            return self.and("p.attributes @> CAST(? AS jsonb)", params![wanted]);
+            return self.and("p.attributes ->> ? = ?", params![name, value]);
         }
-        let value = match value {
-            serde_json::Value::Bool(truth) => Param::from(i64::from(truth)),
-            serde_json::Value::Number(number) => Param::from(number.as_i64()),
-            other => Param::from(other.as_str().unwrap_or_default()),
-        };
+        let path = format!("$.\"{name}\"");
         self.and(
-            "json_extract(p.attributes, ?) = ?",
-            vec![format!("$.\"{name}\"").into(), value],
+            "CASE json_type(p.attributes, ?) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
+             ELSE CAST(json_extract(p.attributes, ?) AS TEXT) END = ?",
+            params![path.as_str(), path.as_str(), value],
         );
+    }
+
+    /// Products of which one variant costs as much as is wanted. Of most the cheapest or the dearest does; where the range lies
+    /// between these two, their variants are looked at.
+    fn price(&mut self, min: Option<Minor>, max: Option<Minor>, by: &Order) {
+        if let Some(Minor(min)) = min {
+            self.and("l.max_price >= ?", params![min]);
+        }
+        if let Some(Minor(max)) = max {
+            let cheapest = by.beside("l.min_price");
+            self.and(&format!("{cheapest} <= ?"), params![max]);
+        }
+        if let Some((Minor(min), Minor(max))) = min.zip(max) {
+            self.and(
+                "(l.min_price >= ? OR l.max_price <= ? OR EXISTS (
+                     SELECT 1 FROM product_variants v JOIN prices x ON x.variant_id = v.id
+                     WHERE v.product_id = l.product_id AND v.status = 'active' AND x.channel_id = l.channel_id
+                       AND x.currency = l.currency AND x.amount BETWEEN ? AND ?))",
+                params![min, max, min, max],
+            );
+        }
     }
 
     fn after(&mut self, by: &Order, id: &str, page: &PageRequest) {

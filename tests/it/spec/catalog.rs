@@ -109,6 +109,68 @@ both! {
         store.front.get(&other_sort).refused(400, "INVALID_CURSOR");
     }
 
+    fn a_price_range_is_that_of_one_variant(shop) {
+        let store = Store::open(shop);
+        let variant = |sku: &str, size: &str, price: i64| json!({
+            "sku": sku, "options": { "Size": size }, "prices": [{ "channel": store.handle, "amount": price }],
+        });
+        store.upsert(&[json!({
+            "handle": "shirt", "title": "Shirt", "status": "active", "taxClass": "standard", "channels": [store.handle],
+            "options": [{ "name": "Size", "values": ["S", "M", "L"] }],
+            "variants": [variant("S", "S", 5_000), variant("M", "M", 9_000), variant("L", "L", 25_000)],
+        })]).ok();
+        for (min, max, expected) in [
+            (6_000, 8_999, &[""; 0][..]),
+            (10_000, 24_999, &[]),
+            (25_001, 30_000, &[]),
+            (0, 4_999, &[]),
+            (5_000, 5_000, &["shirt"]),
+            (9_000, 9_000, &["shirt"]),
+            (6_000, 14_000, &["shirt"]),
+            (25_000, 25_000, &["shirt"]),
+            (0, 1_000_000, &["shirt"]),
+        ] {
+            assert_eq!(handles(&store, &format!("?minPrice={min}&maxPrice={max}")), expected, "{min} {max}");
+            let query = format!("{{ products(first: 5, minPrice: {min}, maxPrice: {max}) {{ nodes {{ handle }} }} }}");
+            let seen = store.front.graphql(&query, json!({})).ok();
+            let found: Vec<_> = seen.at("/data/products/nodes").as_array().unwrap().iter().map(|p| p["handle"].as_str().unwrap()).collect();
+            assert_eq!(found, expected, "{min} {max}");
+        }
+        assert_eq!(handles(&store, "?minPrice=25000"), ["shirt"]);
+        assert_eq!(handles(&store, "?maxPrice=5000&sort=price"), ["shirt"]);
+        // What is not sold any more has no price.
+        let shirt = store.product("SHIRT");
+        let gone = shirt["variants"][1]["id"].as_str().unwrap();
+        shop.staff().patch(&format!("/variants/{gone}"), json!({ "status": "archived" })).ok();
+        assert_eq!(handles(&store, "?minPrice=6000&maxPrice=14000"), [""; 0]);
+
+        store.front.get("/products?minPrice=20000&maxPrice=10000").refused(422, "VALIDATION_FAILED").about("/maxPrice", "less_than_min");
+        let refused = store.front.graphql("{ products(first: 5, minPrice: 2, maxPrice: 1) { nodes { id } } }", json!({}));
+        refused.denied("VALIDATION_FAILED");
+    }
+
+    fn an_attribute_is_found_by_its_text(shop) {
+        let store = Store::open(shop);
+        let row = |sku: &str, size: Value| {
+            let mut row = store.row(sku, 100, 1);
+            row["attributes"] = json!({ "size": size });
+            row
+        };
+        store.upsert(&[
+            row("A", json!("042")), row("B", json!(42)), row("C", json!("42")), row("D", json!(true)), row("E", json!("true")),
+            row("F", json!(-1)), row("G", json!("é\"\\ '%_")), row("H", json!("1")),
+        ]).ok();
+        for (value, expected) in [
+            ("042", &["a"][..]), ("42", &["b", "c"]), ("%2B42", &[]), ("42.0", &[]), ("true", &["d", "e"]), ("1", &["h"]),
+            ("-1", &["f"]), ("%C3%A9%22%5C%20%27%25_", &["g"]), ("false", &[]), ("null", &[]), ("", &[]),
+        ] {
+            let query = format!("?attribute=size:{value}&sort=created_at");
+            assert_eq!(handles(&store, &query), expected, "{value}");
+            assert_eq!(store.shop.staff().get(&format!("/products{query}")).ok().at("/items").as_array().unwrap().len(), expected.len());
+        }
+        assert_eq!(handles(&store, "?attribute=colour:1"), [""; 0]);
+    }
+
     fn what_is_written_is_seen_at_once_and_what_was_sold_out_is_no_longer_in_stock(shop) {
         let store = Store::open(shop);
         store.sell(&[("MUG", 1_500, 1)]);
