@@ -115,6 +115,7 @@ const BOUNDS: &[(&str, Bound)] = &[
         Form("^(https?://|/)", 1, 2000, "https://shop.example/mug.jpg"),
     ),
     ("value", Form("", 1, 254, "White")),
+    ("AddBlock.value", Form("", 1, 254, "anna@example.com")),
     ("NewOptionValue.value", Text(200)),
     ("values[]", Text(200)),
     // parameters of queries
@@ -202,7 +203,6 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("scopes", List(0, 100)),
     ("stock", List(0, 500)),
     ("tags", List(0, 250)),
-    ("UpsertProduct.variants", List(0, 100)),
     ("values", List(1, 200)),
     ("variants", List(1, 100)),
     ("UpsertProduct.variants", List(0, 100)),

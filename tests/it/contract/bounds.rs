@@ -202,6 +202,38 @@ both! {
     }
 }
 
+both! {
+    /// The id of an example is made up, and an input may need what only a person knows; but what the document shows of a field
+    /// is never what is wrong with an input.
+    fn what_is_shown_of_a_field_is_taken(shop) {
+        let contract = Contract::load();
+        let staff = shop.staff();
+        let known = known(&contract, shop, &staff);
+        let (mut sent, mut wrong) = (0, BTreeSet::new());
+        for meta in &contract.operations {
+            for Place { pointer, schema } in places(&contract, meta) {
+                for example in schema["examples"].as_array().into_iter().flatten() {
+                    let is_id = schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("_[0-7]"));
+                    let mut input = contract.full_input(meta, &known);
+                    if is_id || !set(&mut input, &pointer, example.clone()) {
+                        continue;
+                    }
+                    sent += 1;
+                    let answer = Contract::rest(&staff, meta, &input);
+                    for (at, code) in answer.fields() {
+                        let form = code.starts_with("invalid_") || ["blank", "too_long", "empty"].contains(&code.as_str());
+                        if at == pointer && form {
+                            wrong.insert(format!("{}{pointer} = {example}: {code}", meta.name));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(sent > 100, "{sent}");
+    }
+}
+
 /// The ids of one of everything that a made-up input can make.
 fn known(contract: &Contract, shop: &Shop, staff: &Client) -> Ids {
     let mut known = Ids::default();
