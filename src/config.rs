@@ -60,7 +60,7 @@ config! {
     /// Whether GraphQL clients may ask for the schema: `true`, `false` or `auto` (only in development).
     introspection: Switch = "MERCER_INTROSPECTION", "auto";
     /// Which web pages of other origins may call the API, separated by commas: `*` is every page, with a publishable key; an
-    /// origin as `https://admin.example.com` may use secret keys too; empty is none. What is no web page is not asked.
+    /// origin as `https://admin.example.com` may use secret keys too; empty is none. Programs that are no web pages are not restricted.
     cors_origins: Origins = "MERCER_CORS_ORIGINS", "*";
     /// HTTP worker threads; 0 is one a core.
     workers: usize = "MERCER_WORKERS", "0";
@@ -131,6 +131,13 @@ fn parse<T: FromStr>(
 
 /// Hides the password of a URL.
 fn mask(value: &str) -> String {
+    let value = match value.split_once("password=") {
+        Some((before, after)) => {
+            let rest = after.find(['&', ' ']).map_or("", |end| &after[end..]);
+            format!("{before}password=***{rest}")
+        }
+        None => value.to_owned(),
+    };
     match value
         .split_once("://")
         .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
@@ -139,7 +146,7 @@ fn mask(value: &str) -> String {
             let user = login.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}:***@{rest}")
         }
-        None => value.to_owned(),
+        None => value,
     }
 }
 

@@ -79,7 +79,8 @@ pub async fn edge(
 
 /// Refuses what is larger than it may be, and whatever is not served at this address.
 fn refuse(request: &ServiceRequest, metrics: Option<SocketAddr>) -> Option<Error> {
-    let path = request.path();
+    // As the router reads it: `/%6detrics` is the same path.
+    let path = request.match_info().as_str();
     if let Some(metrics) = metrics {
         let here = request.app_config().local_addr() == metrics;
         let is_metrics = path == "/metrics";

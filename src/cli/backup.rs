@@ -15,12 +15,11 @@ pub struct Backup {
 
 impl Backup {
     pub fn run(self, config: &Config) -> Result<()> {
-        Address::parse(&config.database_url).back_up(&self.file)?;
-        let file = Address::Sqlite(self.file.to_string_lossy().into_owned());
+        let mut copy = Address::parse(&config.database_url).back_up(&self.file)?;
         println!(
             "{} is whole: {}.",
             self.file.display(),
-            contents(&mut file.open()?)?
+            contents(&mut copy)?
         );
         Ok(())
     }
@@ -36,12 +35,11 @@ pub struct Restore {
 impl Restore {
     pub fn run(self, config: &Config) -> Result<()> {
         let address = Address::parse(&config.database_url);
-        let replaces = address.file().is_ok();
-        address.restore(&self.file)?;
+        let replaced = address.restore(&self.file)?;
         let there = address.file()?.display();
         println!("{there} is restored: {}.", contents(&mut address.open()?)?);
-        if replaces {
-            println!("What was there is {there}.replaced.");
+        if let Some(replaced) = replaced {
+            println!("What was there is {}.", replaced.display());
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub fn run(config: &Config) -> Result<()> {
     }
     let mut conn = address.open()?;
     migrations::check(&mut conn)?;
+    migrations::without_time_limit(&mut conn)?;
     println!("{}.", super::backup::contents(&mut conn)?);
     let findings = doctor::examine(&mut conn)?;
     let mut broken = 0;

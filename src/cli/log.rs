@@ -1,4 +1,4 @@
-//! The log: lines to standard error, which never end, hold up or hang the process, whoever reads them or does not.
+//! The log: lines to standard error. Who reads them slowly, or not at all, neither holds up nor ends the process.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use clap::Args;
 use mercer::api::server;
@@ -6,6 +7,7 @@ use mercer::app;
 use mercer::config::Config;
 use mercer::context::App;
 use mercer::db::{Address, migrations};
+use mercer::jobs::Worker;
 use mercer::kernel::{Clock, Error, Result};
 
 use super::log;
@@ -57,7 +59,7 @@ pub async fn serve(
     running.server.await.map_err(Error::internal)?;
     keeper.abort();
     if let Some(worker) = worker {
-        worker.stop().await;
+        stop(app, worker).await;
     }
     app.db.checkpoint().await?;
     tracing::info!("stopped");
@@ -74,9 +76,17 @@ pub fn worker(config: Config) -> Result<()> {
         tracing::info!("working");
         wait_for_signal().await;
         keeper.abort();
-        worker.stop().await;
+        stop(&app, worker).await;
         Ok(())
     })
+}
+
+/// Lets the jobs that are begun end, for a while; others take up what is not over then.
+async fn stop(app: &App, worker: Worker) {
+    let most = Duration::from_secs(app.config.drain_seconds);
+    if tokio::time::timeout(most, worker.stop()).await.is_err() {
+        tracing::warn!("jobs were not over in time; they are begun anew once their leases end");
+    }
 }
 
 async fn wait_for_signal() {

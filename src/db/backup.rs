@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
+use diesel::{Connection as _, SqliteConnection};
 
 use super::{Address, Conn, migrations};
 use crate::kernel::{Code, Error, Result};
@@ -27,8 +29,8 @@ impl Address {
     }
 
     /// Copies the database into `to` as it is at one moment, while others read and write. What is at `to` is replaced by what
-    /// is whole, or not at all.
-    pub fn back_up(&self, to: &Path) -> Result<()> {
+    /// is whole, or not at all. Answers with a connection to the copy.
+    pub fn back_up(&self, to: &Path) -> Result<Conn> {
         let from = self.file()?;
         if std::fs::canonicalize(to)
             .is_ok_and(|to| std::fs::canonicalize(from).is_ok_and(|from| from == to))
@@ -41,65 +43,127 @@ impl Address {
                 ),
             ));
         }
-        let part = beside(to, ".part");
-        remove(&part)?;
-        let name = part
-            .to_str()
-            .ok_or_else(|| Error::new(Code::ValidationFailed, "The file's name must be UTF-8."))?;
-        let mut conn = self.open()?;
-        conn.execute("VACUUM INTO ?", params![name])?;
-        sound(&part)?;
-        publish(&part, to)
+        let (part, copy) = copy(from, to)?;
+        publish(&part, to)?;
+        Ok(copy)
     }
 
-    /// Puts a backup in the place of the database; what was there is kept beside it and named `….replaced`. No server may run.
-    pub fn restore(&self, from: &Path) -> Result<()> {
+    /// Puts a backup in the place of the database, at no moment of which there is none; what was there is kept beside it. Says
+    /// where. No other process may have it open.
+    pub fn restore(&self, from: &Path) -> Result<Option<PathBuf>> {
         let Self::Sqlite(path) = self else {
-            return self.file().map(drop);
+            return self.file().map(|_| None);
         };
         let _claim = self.claim()?;
         let to = Path::new(path);
         Self::Sqlite(from.to_string_lossy().into_owned()).file()?;
-        let part = beside(to, ".part");
-        remove(&part)?;
-        std::fs::copy(from, &part).map_err(|e| failed(from, &e))?;
-        sound(&part)?;
-        for end in ["-wal", "-shm", ""] {
-            let (old, kept) = (beside(to, end), beside(to, &format!(".replaced{end}")));
-            remove(&kept)?;
-            match std::fs::rename(&old, &kept) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(&old, &error));
-                }
-                _ => {}
+        let (part, copy) = copy(from, to)?;
+        drop(copy);
+        let kept = match self.file() {
+            Ok(_) => {
+                self.settle()?;
+                Some(keep(to)?)
             }
+            Err(_) => None,
+        };
+        publish(&part, to)?;
+        Ok(kept)
+    }
+
+    /// Writes the log of an embedded database into its file and takes it away, or refuses while another process has the
+    /// database open. Of one that is damaged the log stays.
+    pub fn settle(&self) -> Result<()> {
+        let path = self.file()?;
+        let closed = SqliteConnection::establish(&path.to_string_lossy())
+            .map_err(|e| e.to_string())
+            .and_then(|mut conn| {
+                let alone = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = DELETE";
+                conn.batch_execute(alone).map_err(|e| e.to_string())
+            });
+        match closed {
+            Err(why) if why.contains("locked") => Err(Error::new(
+                Code::InvalidState,
+                format!(
+                    "{} is in use by another mercer. Stop that one first.",
+                    path.display()
+                ),
+            )),
+            _ => Ok(()),
         }
-        publish(&part, to)
     }
 }
 
-/// Refuses a file that is damaged, or that is no shop of this binary's.
-fn sound(path: &Path) -> Result<()> {
-    let refused = |why: &str| {
-        let detail = format!("{} is not a backup that can be used: {why}", path.display());
-        Error::new(Code::InvalidState, detail)
-    };
-    let mut conn = Conn::Lite(
-        Conn::open_sqlite(&path.to_string_lossy()).map_err(|e| refused(&e.to_string()))?,
-    );
-    // As a single file, without a log beside it.
-    conn.batch("PRAGMA journal_mode = DELETE")?;
-    let said = conn
+/// Copies a database and its log beside `to`, with the rights of the database. Answers with the copy, and a connection to it.
+fn copy(from: &Path, to: &Path) -> Result<(PathBuf, Conn)> {
+    let part = beside(to, ".part");
+    remove(&part)?;
+    let unusable = |why: &dyn std::fmt::Display| not_usable(from, why);
+    let rights = std::fs::metadata(from)
+        .map_err(|e| failed(from, &e))?
+        .permissions();
+    File::create_new(&part)
+        .and_then(|file| file.set_permissions(rights))
+        .map_err(|e| failed(&part, &e))?;
+    let name = part
+        .to_str()
+        .ok_or_else(|| Error::new(Code::ValidationFailed, "The file's name must be UTF-8."))?;
+    let open = |path: &Path| SqliteConnection::establish(&path.to_string_lossy()).map(Conn::Lite);
+    let mut conn = open(from).map_err(|e| unusable(&e))?;
+    conn.batch("PRAGMA busy_timeout = 5000")?;
+    conn.execute("VACUUM INTO ?", params![name])
+        .map_err(|e| unusable(&e))?;
+    let mut copy = open(&part).map_err(|e| unusable(&e))?;
+    sound(from, &mut copy)?;
+    Ok((part, copy))
+}
+
+/// Gives a database that has no log a second name, beside the first, that nothing has.
+fn keep(path: &Path) -> Result<PathBuf> {
+    for n in 1.. {
+        let end = if n == 1 {
+            ".replaced".to_owned()
+        } else {
+            format!(".replaced-{n}")
+        };
+        let kept = beside(path, &end);
+        match std::fs::hard_link(path, &kept) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(&kept, &error)),
+            Ok(()) => {
+                for log in ["-wal", "-shm"] {
+                    let (old, new) = (beside(path, log), beside(&kept, log));
+                    match std::fs::rename(&old, &new) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(failed(&old, &error));
+                        }
+                        _ => {}
+                    }
+                }
+                return Ok(kept);
+            }
+        }
+    }
+    unreachable!("some name is free")
+}
+
+fn not_usable(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    let detail = format!("{} is not a backup that can be used: {why}", path.display());
+    Error::new(Code::InvalidState, detail)
+}
+
+/// Refuses the copy of a file that is damaged, or that is no shop of this binary's.
+fn sound(path: &Path, copy: &mut Conn) -> Result<()> {
+    let said = copy
         .rows::<Text, String>("PRAGMA quick_check", vec![])
-        .map_err(|e| refused(&e.to_string()))?;
+        .map_err(|e| not_usable(path, &e))?;
     if said != ["ok"] {
-        return Err(refused(&said.join("; ")));
+        return Err(not_usable(path, &said.join("; ")));
     }
     let shop = "SELECT name FROM sqlite_schema WHERE name = 'orders'";
-    if conn.rows::<Text, String>(shop, vec![])?.is_empty() {
-        return Err(refused("there is no shop in it."));
+    if copy.rows::<Text, String>(shop, vec![])?.is_empty() {
+        return Err(not_usable(path, &"there is no shop in it."));
     }
-    migrations::refuse_newer(&mut conn)
+    migrations::refuse_newer(copy)
 }
 
 /// Gives a whole file its name, so that a power cut leaves the old one or the new one.

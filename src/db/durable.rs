@@ -163,6 +163,8 @@ impl<L: Flush> Flusher<L> {
                         let _ = tell.send(self.open());
                     }
                     Request::Close(ticket) if self.shared.open().as_ref() == Some(&ticket) => {
+                        // Whoever found it closed may itself be what is closed.
+                        self.flush(std::mem::take(&mut waiting));
                         self.close();
                     }
                     Request::Close(_) => {}

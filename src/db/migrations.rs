@@ -1,7 +1,7 @@
 //! Schema changes: two folders, one list of names. A migration once merged is never edited.
 //!
-//! A database may be newer than a binary that runs on it while processes are exchanged one by one; but none starts on it,
-//! because it does not know what it would have to keep true.
+//! No binary starts on a database that is newer than it, because it does not know what it would have to keep true. Processes of
+//! an older one are stopped before a database is migrated.
 
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::sql_types::Bool;

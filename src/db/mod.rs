@@ -451,7 +451,7 @@ impl Pooled {
         };
         match result {
             Ok(value) => {
-                session::commit(pg).map_err(|error| Error::from(error).of_postgres())?;
+                session::commit(pg).map_err(not_committed)?;
                 if !self.conn.is_idle() && !careless {
                     return Err(Error::internal("a commit left its transaction open"));
                 }
@@ -506,5 +506,17 @@ impl r2d2::ManageConnection for Manager {
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
         !pooled.clean && !self.sabotage.removed(Guard::CleanConnections)
+    }
+}
+
+/// Why a commit failed. Only one that lost against another is run again: of any other it may not be known what came of it.
+fn not_committed(error: diesel::result::Error) -> Error {
+    let error = Error::from(error);
+    if error.failure.is_some() {
+        return error;
+    }
+    Error {
+        failure: None,
+        ..error.of_postgres()
     }
 }

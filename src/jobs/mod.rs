@@ -101,6 +101,12 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
     heart.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let stopping = *stopped.borrow();
+        if stopping && !waiting.is_empty() {
+            let left: Vec<JobId> = waiting.drain(..).map(|job| job.id).collect();
+            if let Err(error) = cx.write(move |tx| queue::put_back(tx, &left)).await {
+                tracing::warn!(%error, "jobs that were not begun wait for their leases to end");
+            }
+        }
         if !stopping && waiting.is_empty() && running.len() < LANES {
             match claim(&app, &jobs, &over).await {
                 Ok(claimed) => {
@@ -134,9 +140,9 @@ async fn run(app: App, jobs: Jobs, mut stopped: watch::Receiver<bool>) {
                     Err(error) => tracing::warn!(%error, "the end of a job cannot be written"),
                 }
             }
-            _ = heart.tick(), if !(in_hand.is_empty() && waiting.is_empty()) => {
-                let all: Vec<JobId> =
-                    in_hand.iter().copied().chain(waiting.iter().map(|job| job.id)).collect();
+            _ = heart.tick(), if !(in_hand.is_empty() && waiting.is_empty() && over.is_empty()) => {
+                let known = in_hand.iter().chain(&over).copied();
+                let all: Vec<JobId> = known.chain(waiting.iter().map(|job| job.id)).collect();
                 if let Err(error) = cx.write(move |tx| queue::renew(tx, &all)).await {
                     tracing::warn!(%error, "the leases of jobs cannot be renewed");
                 }

@@ -73,6 +73,18 @@ pub fn renew(tx: &mut Tx<'_>, jobs: &[JobId]) -> Result<()> {
         .map(drop)
 }
 
+/// Leaves jobs that were taken and not begun to others.
+pub fn put_back(tx: &mut Tx<'_>, jobs: &[JobId]) -> Result<()> {
+    let jobs = Batch::ids(jobs.iter().map(|id| id.uuid()));
+    tx.conn
+        .execute(
+            "UPDATE jobs SET status = 'ready', attempts = attempts - 1, lease_until = NULL
+             WHERE status = 'running' AND id IN (SELECT x.id FROM ? AS x)",
+            params![jobs],
+        )
+        .map(drop)
+}
+
 /// Takes out jobs that are over.
 pub fn take_out(tx: &mut Tx<'_>, jobs: &[JobId]) -> Result<()> {
     if jobs.is_empty() {

@@ -152,11 +152,34 @@ impl async_graphql::ScalarType for Document {
 
 /// The free data of an object, as one column keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Document")]
 pub struct Metadata {
     /// What shop fronts see.
     pub public: Document,
     /// What they do not.
     pub private: Document,
+}
+
+/// What was written before there were two kinds is what shop fronts see.
+impl From<Document> for Metadata {
+    fn from(mut written: Document) -> Self {
+        use serde_json::Value::Object;
+        let kinds = (written.0.get("public"), written.0.get("private"));
+        if written.0.len() != 2 || !matches!(kinds, (Some(Object(_)), Some(Object(_)))) {
+            return Self {
+                public: written,
+                private: Document::default(),
+            };
+        }
+        let mut take = |kind: &str| match written.0.remove(kind) {
+            Some(Object(map)) => Document(map),
+            _ => Document::default(),
+        };
+        Self {
+            public: take("public"),
+            private: take("private"),
+        }
+    }
 }
 
 impl Metadata {
@@ -191,3 +214,33 @@ impl utoipa::__dev::ComposeSchema for Document {
     }
 }
 impl utoipa::ToSchema for Document {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_data_of_before_there_were_two_kinds_is_public() {
+        let read = |text: &str| -> Metadata { serde_json::from_str(text).unwrap() };
+        let both = read(r#"{"public":{"a":1},"private":{"b":2}}"#);
+        assert_eq!(
+            (both.public.0["a"].as_i64(), both.private.0["b"].as_i64()),
+            (Some(1), Some(2))
+        );
+        assert_eq!(
+            serde_json::to_string(&both).unwrap(),
+            r#"{"public":{"a":1},"private":{"b":2}}"#
+        );
+        for old in [
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"public":{}}"#,
+            r#"{"public":1,"private":{}}"#,
+            r#"{"public":{},"private":{},"c":1}"#,
+        ] {
+            let read = read(old);
+            assert_eq!(serde_json::to_string(&read.public).unwrap(), old);
+            assert_eq!(read.private, Document::default());
+        }
+    }
+}

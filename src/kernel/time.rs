@@ -72,6 +72,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The years 1 to 9999, which RFC 3339 and every database can say.
+const YEARS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
 impl FromStr for Timestamp {
     type Err = String;
 
@@ -79,8 +82,9 @@ impl FromStr for Timestamp {
         let time: Option<jiff::Timestamp> = (text.len() <= super::shape::DATE_TIME_LENGTH)
             .then(|| text.parse().ok())
             .flatten();
-        let time = time.ok_or("must be an RFC 3339 time, as 2026-03-01T09:30:00Z")?;
-        Ok(Self(time.as_microsecond()))
+        let time = time.map(|time| Self(time.as_microsecond()));
+        time.filter(|time| YEARS.contains(&time.0))
+            .ok_or_else(|| "must be an RFC 3339 time, as 2026-03-01T09:30:00Z".to_owned())
     }
 }
 
@@ -173,7 +177,18 @@ mod tests {
         let time: Timestamp = "2026-03-01T09:30:00.000001Z".parse().unwrap();
         assert_eq!(time.to_string(), "2026-03-01T09:30:00.000001Z");
         assert_eq!("2026-03-01T10:30:00.000001+01:00".parse(), Ok(time));
-        assert!("yesterday".parse::<Timestamp>().is_err());
+        for bad in [
+            "yesterday",
+            "-000001-01-01T00:00:00Z",
+            "0000-12-31T23:59:59Z",
+            "+010000-01-01T00:00:00Z",
+            "9999-12-31T23:00:00-01:00",
+        ] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+        for good in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"] {
+            assert!(good.parse::<Timestamp>().is_ok(), "{good}");
+        }
     }
 
     #[test]

@@ -346,6 +346,56 @@ fn a_backup_of_an_open_shop_is_restored() {
     let (sound, says) = said(&mut mercer(&replaced, &["doctor"]));
     assert!(sound && says.contains("2 orders"), "{says}");
 
+    // A second restore keeps what the first has put there, and what the first has kept; a copy needs its log.
+    let conn = mercer::db::Address::parse(closed.url()).open().unwrap();
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &file]));
+    assert!(
+        !done && says.contains("is in use by another mercer"),
+        "{says}"
+    );
+    drop(conn);
+    let with_log = folder.path().join("with-log.db").display().to_string();
+    std::fs::copy(&replaced, &with_log).unwrap();
+    let mut open = mercer::db::Address::parse(&with_log).open().unwrap();
+    open.batch("PRAGMA wal_autocheckpoint = 0; UPDATE orders SET reference = 'in the log'")
+        .unwrap();
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &with_log]));
+    assert!(
+        done && says.contains("2 orders") && says.contains(".replaced-2."),
+        "{says}"
+    );
+    drop(open);
+    let mut restored = mercer::db::Address::parse(closed.url()).open().unwrap();
+    let count = "SELECT count(*) FROM orders WHERE reference = 'in the log'";
+    assert_eq!(
+        restored
+            .rows::<diesel::sql_types::BigInt, i64>(count, vec![])
+            .unwrap(),
+        [2]
+    );
+    drop(restored);
+    assert!(
+        said(&mut mercer(&replaced, &["doctor"]))
+            .1
+            .contains("2 orders")
+    );
+    let (done, says) = said(&mut mercer(closed.url(), &["restore", &file]));
+    assert!(done && says.contains(".replaced-3."), "{says}");
+
+    // A backup is as confidential as the shop.
+    let private = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
+    std::fs::set_permissions(closed.url(), private.clone()).unwrap();
+    let secret = folder.path().join("secret.db");
+    let (done, says) = said(&mut mercer(
+        closed.url(),
+        &["backup", &secret.display().to_string()],
+    ));
+    assert!(done, "{says}");
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&secret.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
+
     // Nothing else is taken for a backup, and nothing is lost by trying.
     std::fs::write(
         &file,

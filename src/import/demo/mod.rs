@@ -129,11 +129,11 @@ pub fn look(conn: &mut Conn) -> Result<Found> {
     Ok(if is_demo { Found::Demo } else { Found::Shop })
 }
 
-/// Empties a database that [`look`] found to be a demo's. No connection may be open: the last one to close an SQLite file
-/// takes the log of that name with it, whosever it is by then.
+/// Empties a database that [`look`] found to be a demo's and that no other process has open.
 pub fn wipe(address: &Address) -> Result<()> {
     match address {
         Address::Sqlite(path) => {
+            address.settle()?;
             for end in ["", "-wal", "-shm"] {
                 match std::fs::remove_file(format!("{path}{end}")) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

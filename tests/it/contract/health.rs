@@ -111,9 +111,9 @@ fn metrics_may_have_an_address_of_their_own() {
     let peer = shop.peer(&[("metrics_bind", "127.0.0.1:0")]);
     let public = peer.client(&shop.staff());
     let private = public.at(peer.metrics.unwrap());
-    public
-        .send("GET", "/metrics", None)
-        .refused(404, "NOT_FOUND");
+    for target in ["/metrics", "/%6detrics", "/metric%73", "//metrics"] {
+        public.send("GET", target, None).refused(404, "NOT_FOUND");
+    }
     public.get("/channels").ok();
     assert_eq!(metric(&private, "mercer_db_up"), Some(1.0));
     private.send("GET", "/health/ready", None).ok();
