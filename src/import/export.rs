@@ -100,8 +100,8 @@ fn settings_lines(settings: &Settings, lines: &mut Lines<impl Write>) -> Result<
                 handle: zone.handle.clone(),
                 name: zone.name.clone(),
                 countries: zone.countries.clone(),
-                regions: zone.regions.clone(),
-                rates: zone.rates.iter().map(rate).collect(),
+                regions: Some(zone.regions.clone()),
+                rates: Some(zone.rates.iter().map(rate).collect()),
             },
         )?;
     }

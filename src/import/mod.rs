@@ -6,7 +6,8 @@
 //! the rest goes on; running an import again changes nothing; a stream of any length takes the same memory, Shopify's
 //! apart.
 //!
-//! What it does not do: fetch or store pictures (media are links), or take anything away that a file no longer names.
+//! What it does not do: fetch or store pictures (media are links), or take anything away that a file no longer names,
+//! unless it is told to.
 
 pub mod amount;
 pub mod demo;

@@ -19,8 +19,8 @@ use crate::domain::shipping::{
     UpdateShippingMethod,
 };
 use crate::domain::tax::{
-    CreateTaxClass, CreateTaxZone, ListTaxClasses, ListTaxZones, NewTaxRate, TaxClass, TaxZone,
-    UpdateTaxZone,
+    CreateTaxClass, CreateTaxZone, ListTaxClasses, ListTaxZones, NewTaxRate, TaxClass, TaxRate,
+    TaxZone, UpdateTaxZone,
 };
 use crate::kernel::ids::{CategoryId, ChannelId, ShippingZoneId, TaxClassId};
 use crate::kernel::money::{Minor, Rate, Rounding, TaxPer};
@@ -73,10 +73,8 @@ line! {
         handle: String,
         name: String,
         countries: Vec<String>,
-        #[serde(default)]
-        regions: Vec<String>,
-        #[serde(default)]
-        rates: Vec<TaxRateLine>,
+        regions: Option<Vec<String>>,
+        rates: Option<Vec<TaxRateLine>>,
     }
     /// A rate of a `taxZone`.
     TaxRateLine {
@@ -359,47 +357,42 @@ impl Settings {
     }
 
     async fn tax_zone(&mut self, line: TaxZoneLine) -> Result<Outcome> {
-        let mut rates = Vec::with_capacity(line.rates.len());
         let mut checks = Checks::new();
-        for (i, rate) in line.rates.into_iter().enumerate() {
-            let class_id = self.class(&rate.class, &format!("/rates/{i}/class"), &mut checks);
-            rates.push(NewTaxRate {
-                class_id,
+        let rates = line.rates.map(|rates| {
+            let rates = rates.into_iter().enumerate();
+            let known = rates.map(|(i, rate)| NewTaxRate {
+                class_id: self.class(&rate.class, &format!("/rates/{i}/class"), &mut checks),
                 name: rate.name,
                 rate: rate.rate,
             });
-        }
+            known.collect::<Vec<_>>()
+        });
         checks.done()?;
         let Some(old) = self.tax_zones.get(&line.handle) else {
             let create = CreateTaxZone {
                 handle: line.handle,
                 name: line.name,
                 countries: line.countries,
-                regions: line.regions,
-                rates,
+                regions: line.regions.unwrap_or_default(),
+                rates: rates.unwrap_or_default(),
             };
             let zone = dispatch(&self.cx, create).await?.value;
             self.tax_zones.insert(zone.handle.clone(), zone);
             return Ok(Outcome::Created);
         };
         let mut any = false;
-        let same = old.rates.len() == rates.len()
-            && old
-                .rates
-                .iter()
-                .zip(&rates)
-                .all(|(a, b)| (a.class_id, &a.name, a.rate) == (b.class_id, &b.name, b.rate));
-        any |= !same;
+        let rates = rates.filter(|rates| {
+            let facts = |a: &TaxRate| (a.class_id, a.name.clone(), a.rate);
+            let new = rates.iter().map(|b| (b.class_id, b.name.clone(), b.rate));
+            !old.rates.iter().map(facts).eq(new)
+        });
+        any |= rates.is_some();
         let update = UpdateTaxZone {
             id: old.id,
             name: differs(Some(line.name), &old.name, &mut any),
             countries: differs(Some(line.countries), &old.countries, &mut any),
-            regions: differs(Some(line.regions), &old.regions, &mut any),
-            rates: if same {
-                Patch::Undefined
-            } else {
-                Patch::Value(rates)
-            },
+            regions: differs(line.regions, &old.regions, &mut any),
+            rates: rates.map_or(Patch::Undefined, Patch::Value),
         };
         if !any {
             return Ok(Outcome::Unchanged);

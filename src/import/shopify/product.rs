@@ -62,10 +62,27 @@ impl Reader<'_> {
         if product.variants.is_empty() && old.is_none() {
             product.variants.push(std::mem::take(&mut product.first));
         }
-        let names = option_names(&product, old);
+        let mut names = option_names(&product, old);
+        // A file without options: what is meant is told by the SKU.
+        let known = old
+            .and_then(|old| old.options.as_deref())
+            .unwrap_or_default();
+        let silent = product
+            .variants
+            .iter()
+            .all(|v| v.values.iter().all(Option::is_none));
+        let by_sku = names.is_empty() && silent && !known.is_empty();
+        if by_sku {
+            let shop = known.iter().map(|option| option.name.clone());
+            names = shop.enumerate().collect();
+        }
         let (mut variants, mut renamed) = (Vec::with_capacity(product.variants.len()), Vec::new());
         for said in &product.variants {
-            let values = values(&names, said)?;
+            let values = if by_sku {
+                shop_values(old, said)?
+            } else {
+                values(&names, said)?
+            };
             let same = old
                 .into_iter()
                 .flat_map(|old| &old.variants)
@@ -93,7 +110,7 @@ impl Reader<'_> {
         self.drafts += u64::from(unsaid);
         Ok(UpsertProduct {
             kind: (product.gift_card == Some(true)).then_some(ProductKind::GiftCard),
-            tax_class: self.tax_class(&product, old),
+            tax_class: self.tax_class(&product, &variants, old),
             channels: self.channels(product.published, old),
             media: media(&product, old),
             options,
@@ -135,15 +152,23 @@ impl Reader<'_> {
     }
 
     /// The class of what is not taxed, or of what is again; else nothing.
-    fn tax_class(&mut self, product: &Product, old: Option<&UpsertProduct>) -> Option<String> {
+    fn tax_class(
+        &mut self,
+        product: &Product,
+        variants: &[UpsertVariant],
+        old: Option<&UpsertProduct>,
+    ) -> Option<String> {
         let said: Vec<bool> = product.variants.iter().filter_map(|v| v.taxable).collect();
         let exempt = Some(EXEMPT.to_owned());
-        if product.gift_card == Some(true) || (!said.is_empty() && !said.contains(&true)) {
+        let of_all = said.len() == product.variants.len() && unnamed(variants, old).is_empty();
+        let is_exempt = old.is_some_and(|old| old.tax_class == exempt);
+        let all_false = !said.is_empty() && !said.contains(&true);
+        if product.gift_card == Some(true) || (all_false && (of_all || is_exempt)) {
             return exempt;
         }
         if said.contains(&false) {
             self.report.note(&format!(
-                "line {}: {}: Some of its variants are taxed and some are not; all of them are taxed.",
+                "line {}: {}: Not all of its variants are said to be untaxed; all of them are taxed.",
                 product.line, product.handle
             ));
         }
@@ -163,12 +188,7 @@ impl Reader<'_> {
         if variants.is_empty() || self.options.archive_missing_variants {
             return Ok(());
         }
-        let missing: Vec<&UpsertVariant> = old
-            .into_iter()
-            .flat_map(|old| &old.variants)
-            .filter(|v| v.status != Some(VariantStatus::Archived))
-            .filter(|v| variants.iter().all(|named| named.sku != v.sku))
-            .collect();
+        let missing = unnamed(variants, old);
         let list = |variants: &[&UpsertVariant]| {
             let skus: Vec<&str> = variants.iter().map(|v| v.sku.as_str()).collect();
             skus.join(", ")
@@ -374,6 +394,32 @@ fn option_names(product: &Product, old: Option<&UpsertProduct>) -> Vec<(usize, S
         }
     }
     names
+}
+
+/// The shop's variants that are sold and not among these.
+fn unnamed<'a>(
+    variants: &[UpsertVariant],
+    old: Option<&'a UpsertProduct>,
+) -> Vec<&'a UpsertVariant> {
+    old.into_iter()
+        .flat_map(|old| &old.variants)
+        .filter(|v| v.status != Some(VariantStatus::Archived))
+        .filter(|v| variants.iter().all(|named| named.sku != v.sku))
+        .collect()
+}
+
+/// The option values that the shop's variant of this SKU has.
+fn shop_values(old: Option<&UpsertProduct>, said: &Variant) -> Result<Document, String> {
+    old.into_iter()
+        .flat_map(|old| &old.variants)
+        .find(|variant| Some(&variant.sku) == said.sku.as_ref())
+        .and_then(|variant| variant.options.clone())
+        .ok_or_else(|| {
+            format!(
+                "Line {} has no option values, and no SKU of a variant that the shop has.",
+                said.line
+            )
+        })
 }
 
 /// A variant's value of each option.

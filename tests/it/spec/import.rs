@@ -317,6 +317,25 @@ on_both! {
         assert_eq!((hidden.updated, place.product("other")["channels"].clone()), (1, json!(["other"])));
     }
 
+    fn a_shopify_file_without_options_means_what_its_skus_name(kind) {
+        let place = Place::ready(kind);
+        place.shopify(
+            "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Status\n\
+             tee,Tee,Size,S,T-S,10,active\ntee,,,M,T-M,10,\none,One,Size,S,O-S,10,active\n",
+        );
+        let mut wanted = [place.product("tee"), place.product("one")];
+        let prices = place.shopify("Handle,Variant SKU,Variant Price\ntee,T-S,12\ntee,T-M,13\none,O-S,14\n");
+        assert_eq!((prices.updated, prices.refused), (2, 0), "{:#?}", prices.told);
+        for (product, variant, amount) in [(0, 0, 1200), (0, 1, 1300), (1, 0, 1400)] {
+            wanted[product]["variants"][variant]["prices"][0]["amount"] = json!(amount);
+        }
+        assert_eq!([place.product("tee"), place.product("one")], wanted);
+        let unknown = place.shopify("Handle,Variant SKU,Variant Price\ntee,T-XL,12\n");
+        assert_eq!((unknown.updated, unknown.refused), (0, 1));
+        assert!(unknown.told.iter().any(|t| t.contains("no SKU of a variant that the shop has")), "{:#?}", unknown.told);
+        assert_eq!(place.product("tee"), wanted[0]);
+    }
+
     fn what_is_not_taxed_in_a_shopify_file_is_not_taxed_here(kind) {
         let place = Place::ready(kind);
         let file = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Taxable,Gift Card,Status\n\
@@ -333,13 +352,21 @@ on_both! {
         assert_eq!((&place.product("gift")["kind"], &place.product("sly")["status"]), (&json!("gift_card"), &json!("draft")));
         let told = |text: &str| assert!(outcome.told.iter().any(|t| t == text), "{text}: {:#?}", outcome.told);
         told("The tax class exempt is new, for what is not taxed.");
-        told("line 5: mixed: Some of its variants are taxed and some are not; all of them are taxed.");
+        told("line 5: mixed: Not all of its variants are said to be untaxed; all of them are taxed.");
         told("line 7: Variant Taxable \"untaxed?\" is not known and taken as true, here and wherever it stands.");
         told("line 7: Status \"unlisted\" is not known and taken as draft, here and wherever it stands.");
         place.shopify("Handle,Variant SKU,Variant Price,Variant Taxable\nbread,BREAD,100,\ngift,GC50,50,\n");
         assert_eq!(["bread", "gift"].map(class), ["exempt", "exempt"]);
         place.shopify("Handle,Variant SKU,Variant Price,Variant Taxable\nbread,BREAD,100,TRUE\n");
         assert_eq!(class("bread"), "standard");
+        // Of what is not said nothing is taken to be untaxed.
+        place.shopify("Handle,Option1 Value,Variant SKU,Variant Price,Variant Taxable\nmixed,S,MS,9,FALSE\n");
+        place.shopify("Handle,Option1 Value,Variant SKU,Variant Price,Variant Taxable\nmixed,S,MS,9,FALSE\nmixed,M,MM,9,\n");
+        assert_eq!(class("mixed"), "standard");
+        place.shopify("Handle,Option1 Value,Variant SKU,Variant Price,Variant Taxable\nmixed,S,MS,9,FALSE\nmixed,M,MM,9,FALSE\n");
+        assert_eq!(class("mixed"), "exempt");
+        place.shopify("Handle,Option1 Value,Variant SKU,Variant Price,Variant Taxable\nmixed,S,MS,8,FALSE\n");
+        assert_eq!(class("mixed"), "exempt");
         let taxed = br#"{"type":"taxZone","handle":"de","name":"DE","countries":["DE"],"rates":[{"class":"exempt","name":"VAT","rate":"19"}]}"#;
         assert_eq!(place.jsonl(taxed).created, 1);
         let mut report = Report::to(|_| {});
@@ -511,6 +538,18 @@ on_both! {
             })
             .collect();
         assert_eq!(place.export().lines().collect::<Vec<_>>(), wanted);
+    }
+
+    fn a_tax_zone_keeps_what_its_line_leaves_out(kind) {
+        let place = Place::new(kind);
+        place.jsonl(demo::SHOP.as_bytes());
+        place.jsonl(br#"{"type":"taxZone","handle":"ny","name":"NY","countries":["US"],"regions":["US-NY"],"rates":[{"class":"standard","name":"Tax","rate":"8.875"}]}"#);
+        let before = place.export();
+        let renamed = place.jsonl(br#"{"type":"taxZone","handle":"ny","name":"New York","countries":["US"]}"#);
+        assert_eq!((renamed.updated, renamed.refused), (1, 0), "{:#?}", renamed.told);
+        assert_eq!(place.export(), before.replace("\"name\":\"NY\"", "\"name\":\"New York\""));
+        let emptied = place.jsonl(br#"{"type":"taxZone","handle":"ny","name":"New York","countries":["US"],"rates":[]}"#);
+        assert_eq!(emptied.updated, 1);
     }
 
     fn lines_that_cannot_be_used_are_named_and_the_rest_goes_in(kind) {
