@@ -262,6 +262,32 @@ both! {
         never_used_too_often(shop, "usageLimitPerCustomer", 2, "test").unwrap();
     }
 
+    fn the_first_counts_of_a_level_add_up(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 10)]);
+        let location = shop.staff().post("/locations", json!({ "handle": "lyon", "name": "Lyon", "country": "FR" })).created();
+        let change = json!([{ "variantId": store.variant("MUG"), "locationId": location.text("/id"), "delta": 5, "reason": "received" }]);
+        let answers = concurrently(20, |_| shop.staff().once().post("/stock-levels/adjust", json!({ "changes": change })));
+        assert_eq!(summary(&answers), counts(&[("200", 20)]));
+        let levels = shop.staff().get(&format!("/stock-levels?locationId={}", location.text("/id"))).ok();
+        assert_eq!(levels.at("/items/0/onHand"), 100);
+        shop.check();
+    }
+
+    fn an_archived_product_stays_so_beside_imports_of_its_price(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 10)]);
+        let id = store.product("MUG")["id"].as_str().unwrap().to_owned();
+        concurrently(9, |i| if i == 4 {
+            while shop.staff().post(&format!("/products/{id}/archive"), json!({})).status == 412 {}
+        } else {
+            let row = json!({ "handle": "mug", "title": format!("Mug {i}"), "variants": [] });
+            shop.staff().post("/products/bulk-upsert", json!({ "products": [row] })).ok();
+        });
+        assert_eq!(shop.staff().get(&format!("/products/{id}")).ok().at("/status"), "archived");
+        shop.check();
+    }
+
     fn two_hundred_shoppers_want_ten_mugs_and_ten_get_one(shop) {
         never_oversold(shop).unwrap();
     }

@@ -21,7 +21,7 @@ pub use model::{
     LineTax, NewCart, NewCartLine, OrderSource, UpdateCart,
 };
 pub use operations::quote_of;
-pub use queries::{CartLineRow, CartRow, find, lines_of, lock, lock_open, mark_ordered};
+pub use queries::{CartLineRow, CartRow, find, lines_of, lock, mark_ordered};
 pub use quote::{Amounts, Quote, QuoteCoupon, QuoteLine, QuoteShipping, left};
 pub use validation::{AddressMessage, ValidateAddress, ValidatedAddress};
 
@@ -34,8 +34,8 @@ crate::operations! {
         cart(id: CartId): GetCart => Option<Cart>, GET "/carts/{id}", Access::storefront_or(Scope::CartsRead);
     }
     mutations CartMutations {
-        /// Creates a cart, with lines, e-mail, addresses and delivery if they are known already. The answer is the only
-        /// place where its token is ever shown.
+        /// Creates a cart, with lines, e-mail, addresses and delivery if they are known already. Only the same
+        /// request with the same `Idempotency-Key` shows its token again.
         create_cart: CreateCart => NewCart, POST "/carts", Access::storefront_or(Scope::CartsWrite), [Created, Secret];
         /// Changes what is not a line: e-mail, addresses, delivery, reference. What is left out stays.
         update_cart: UpdateCart => Cart, PATCH "/carts/{id}", Access::storefront_or(Scope::CartsWrite);
@@ -49,11 +49,10 @@ crate::operations! {
         remove_coupon: RemoveCoupon => Cart, POST "/carts/{cartId}/coupons/remove", Access::storefront_or(Scope::CartsWrite);
     }
     flows CartFlows {
-        /// Enters a coupon's code. A cart has one coupon at most. A code that is none is refused; after fifty of them a key
-        /// waits for a quarter of an hour.
+        /// Enters a coupon's code. A cart has one coupon at most. A code that is none is refused; after ten of them the
+        /// cart takes none for a quarter of an hour.
         apply_coupon: ApplyCoupon => Cart, POST "/carts/{cartId}/coupons", Access::storefront_or(Scope::CartsWrite);
         /// Says whether something can be sent to an address, what is missing or cannot be, and how it is usually written.
-        /// Nothing is kept.
-        validate_address: ValidateAddress => ValidatedAddress, POST "/addresses/validate", Access::storefront_or(Scope::CartsRead);
+        validate_address: ValidateAddress => ValidatedAddress, POST "/addresses/validate", Access::storefront_or(Scope::CartsRead), [Secret];
     }
 }

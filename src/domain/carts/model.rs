@@ -48,7 +48,7 @@ choice! {
         Empty = "empty",
         /// No e-mail address is known.
         EmailMissing = "email_missing",
-        /// Something must be sent and there is no address.
+        /// There is no address, and something must be sent or the tax depends on the region.
         AddressMissing = "address_missing",
         /// The channel does not deliver to the country.
         CountryNotServed = "country_not_served",
@@ -58,7 +58,7 @@ choice! {
         BillingAddressInvalid = "billing_address_invalid",
         /// Something must be sent and no way is chosen.
         DeliveryMissing = "delivery_missing",
-        /// The chosen way does not take this cart to this country.
+        /// No way of delivery takes this cart there, or the chosen one does not.
         DeliveryNotAvailable = "delivery_not_available",
         /// Somebody has stopped the coupon.
         CouponDisabled = "coupon_disabled",

@@ -512,6 +512,11 @@ impl Basis<'_> {
         if let Some(to) = &self.bill_to {
             problems.extend(self.impossible(to, CartProblemCode::BillingAddressInvalid));
         }
+        if let Some(to) = self.ship_to.as_ref().filter(|_| !ships) {
+            // Nothing is sent there, but it says which taxes apply.
+            let all = self.impossible(to, CartProblemCode::AddressInvalid);
+            problems.extend(all.into_iter().filter(is_about_region));
+        }
         if !ships && self.taxed().is_none() && self.taxes.needs_region(self.place().0) {
             problems.push(problem(
                 CartProblemCode::AddressMissing,
@@ -538,9 +543,8 @@ impl Basis<'_> {
                 || told && remark.field == "region" && remark.code != "reformatted"
         });
         let mut problems: Vec<_> = errors.map(|e| about(e.field, &e.message)).collect();
-        let is_region = |problem: &CartProblem| problem.field.as_deref() == Some("region");
         let needed = is_taxed && self.taxes.needs_region(country);
-        if needed && to.address.region.is_none() && !problems.iter().any(is_region) {
+        if needed && to.address.region.is_none() && !problems.iter().any(is_about_region) {
             problems.push(about("region", "This is needed: the tax depends on it."));
         }
         problems
@@ -585,6 +589,10 @@ pub fn left(units: i64) -> String {
         1 => "There is 1 left".to_owned(),
         n => format!("There are {n} left"),
     }
+}
+
+fn is_about_region(problem: &CartProblem) -> bool {
+    problem.field.as_deref() == Some("region")
 }
 
 fn problem(code: CartProblemCode, message: &str) -> CartProblem {

@@ -67,12 +67,17 @@ pub fn find_many(tx: &mut Tx<'_>, ids: impl Iterator<Item = ProductId>) -> Resul
 
 /// These products, in order, kept from others until the transaction ends.
 pub fn lock_many(tx: &mut Tx<'_>, ids: impl Iterator<Item = ProductId>) -> Result<Vec<ProductRow>> {
-    let lock = if tx.conn.is_postgres() {
+    let lock = no_key_update(tx);
+    select_many(tx, ids, lock)
+}
+
+/// What keeps rows from others; SQLite has one writer anyway.
+fn no_key_update(tx: &Tx<'_>) -> &'static str {
+    if tx.conn.is_postgres() {
         "FOR NO KEY UPDATE"
     } else {
         ""
-    };
-    select_many(tx, ids, lock)
+    }
 }
 
 fn select_many(
@@ -91,8 +96,26 @@ pub fn find_many_by_handle<'a>(
     tx: &mut Tx<'_>,
     handles: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<ProductRow>> {
-    let text =
-        format!("SELECT {PRODUCT} FROM products p WHERE p.handle IN (SELECT x.text FROM ? AS x)");
+    select_by_handle(tx, handles, "")
+}
+
+/// The products with these handles, kept from others until the transaction ends.
+pub fn lock_many_by_handle<'a>(
+    tx: &mut Tx<'_>,
+    handles: impl Iterator<Item = &'a str>,
+) -> Result<Vec<ProductRow>> {
+    let lock = no_key_update(tx);
+    select_by_handle(tx, handles, lock)
+}
+
+fn select_by_handle<'a>(
+    tx: &mut Tx<'_>,
+    handles: impl Iterator<Item = &'a str>,
+    lock: &str,
+) -> Result<Vec<ProductRow>> {
+    let text = format!(
+        "SELECT {PRODUCT} FROM products p WHERE p.handle IN (SELECT x.text FROM ? AS x) ORDER BY p.id {lock}"
+    );
     tx.conn
         .rows::<ProductSql, ProductRow>(&text, params![Batch::texts(handles)])
 }

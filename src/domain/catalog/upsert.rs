@@ -234,7 +234,7 @@ struct Known {
 impl Known {
     fn load(tx: &mut Tx<'_>, rows: &[UpsertProduct]) -> Result<Self> {
         let products: HashMap<String, ProductRow> =
-            queries::find_many_by_handle(tx, rows.iter().map(|r| r.handle.as_str()))?
+            queries::lock_many_by_handle(tx, rows.iter().map(|r| r.handle.as_str()))?
                 .into_iter()
                 .map(|p| (p.handle.clone(), p))
                 .collect();

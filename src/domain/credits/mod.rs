@@ -57,10 +57,10 @@ crate::operations! {
             GET "/credit-accounts/{accountId}/entries", Access::scope(Scope::CreditsRead);
     }
     mutations CreditMutations {
-        /// Issues a gift card. The answer is the only place where its code is ever shown.
+        /// Issues a gift card. Only the same request with the same `Idempotency-Key` shows its code again.
         issue_gift_card: IssueGiftCard => IssuedGiftCard,
             POST "/gift-cards", Access::scope(Scope::CreditsWrite), [Created, Secret];
-        /// Issues gift cards that are alike. The answer is the only place where their codes are ever shown.
+        /// Issues gift cards that are alike. Only the same request with the same `Idempotency-Key` shows their codes again.
         issue_gift_cards: IssueGiftCards => IssuedGiftCards,
             POST "/gift-cards/bulk-issue", Access::scope(Scope::CreditsWrite), [Created, Secret];
         /// Stops a gift card: it cannot be spent, and keeps its balance.

@@ -76,8 +76,8 @@ crate::operations! {
         /// Records money that has come or gone by other ways than a provider's. The same reference is recorded once.
         record_manual_payment: RecordManualPayment => Order,
             POST "/orders/{orderId}/payments", Access::scope(Scope::PaymentsWrite), [Keyed];
-        /// Makes a link by which an order is paid that was placed before; the answer is the only place where its token is
-        /// ever shown.
+        /// Makes a link by which an order is paid that was placed before. Only the same request with the same
+        /// `Idempotency-Key` shows its token again.
         create_payment_link: CreatePaymentLink => NewPaymentLink,
             POST "/orders/{orderId}/payment-links", Access::scope(Scope::PaymentsWrite), [Created, Secret];
         /// Takes a payment link back. Taken back twice, nothing changes.

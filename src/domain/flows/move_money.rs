@@ -442,7 +442,7 @@ impl Mutation for RecordManualPayment {
         );
         checks.done()?;
         orders::check_request(None, self.lines.as_deref())?;
-        let order = orders::lock(tx, self.order_id, None)?;
+        let order = orders::hold_back(tx, self.order_id)?;
         let (payment, standing) = manual_payment(tx, &order)?;
         let kind = if amount > 0 {
             PaymentEventKind::ChargeSuccess
@@ -452,6 +452,7 @@ impl Mutation for RecordManualPayment {
         if payments::is_known(tx, payment, kind, &self.reference)? {
             return orders::get(tx, order.id);
         }
+        let order = orders::lock(tx, order.id, None)?;
         let data = |news: News| match self.received_at {
             Some(at) => news.with("received_at", &at.to_string()),
             None => news,

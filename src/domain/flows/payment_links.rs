@@ -97,7 +97,8 @@ output! {
     }
     /// A payment link and its token.
     NewPaymentLink {
-        /// The token, shown this once: put it into the address of a page of your shop.
+        /// The token: put it into the address of a page of your shop. Only the same request with the same
+        /// `Idempotency-Key` shows it again.
         token: String,
         /// The link.
         link: PaymentLink,
@@ -246,8 +247,10 @@ impl Mutation for CreatePaymentLink {
 impl Mutation for DisablePaymentLink {
     fn run(&self, tx: &mut Tx<'_>) -> Result<PaymentLink> {
         let link = find(tx, "id", self.id.into())?;
-        let (mut link, order) = lock(tx, &link)?;
+        let mut order = orders::hold_back(tx, link.order_id)?;
+        let mut link = find(tx, "id", link.id.into())?;
         if link.disabled_at.is_none() {
+            order = orders::lock(tx, order.id, None)?;
             link.disabled_at = Some(tx.now);
             tx.conn.execute(
                 "UPDATE payment_links SET disabled_at = ? WHERE id = ?",

@@ -181,16 +181,27 @@ pub async fn notice(cx: Cx, payload: Document) -> Result<()> {
     };
     let provider = notice.provider.clone();
     let processed = move |tx: &mut Tx<'_>| payments::processed(tx, &notice);
-    match about {
-        Some(About::Reference(reference)) => match owner(&cx, &provider, &reference).await? {
-            Some(payment) => return look_up(&cx, payment, processed).await,
-            None => metrics::webhook(&provider, "foreign"),
-        },
-        Some(About::Payment(payment)) => return look_up(&cx, payment, processed).await,
-        Some(About::Customer(customer)) => saved_methods::read_anew(&cx, customer).await?,
-        None => {}
+    let payment = match about {
+        Some(About::Reference(reference)) => {
+            let owner = owner(&cx, &provider, &reference).await?;
+            if owner.is_none() {
+                metrics::webhook(&provider, "foreign");
+            }
+            owner
+        }
+        Some(About::Payment(payment)) => Some(payment),
+        Some(About::Customer(customer)) => {
+            saved_methods::read_anew(&cx, customer).await?;
+            None
+        }
+        None => None,
+    };
+    match payment {
+        Some(payment) => look_up(&cx, payment, processed).await?,
+        None => cx.write(processed).await?,
     }
-    cx.write(processed).await
+    metrics::webhook(&provider, "processed");
+    Ok(())
 }
 
 /// Whose an object is that the provider calls so; nothing where it is of another system.

@@ -55,7 +55,7 @@ pub async fn run(cx: Cx, payload: Document) -> Result<()> {
 }
 
 fn call_off(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
-    let order = orders::lock(tx, id, None)?;
+    let order = orders::hold_back(tx, id)?;
     let still_wanted = Channels::get(tx, order.channel_id)?
         .cancel_unpaid_after
         .is_some();

@@ -23,7 +23,7 @@ crate::operations! {
             GET "/api-keys", Access::scope(Scope::ApiKeysRead);
     }
     mutations IdentityMutations {
-        /// Creates an API key. The answer is the only place where the whole key is ever shown.
+        /// Creates an API key. Only the same request with the same `Idempotency-Key` shows the whole key again.
         create_api_key: CreateApiKey => NewApiKey, POST "/api-keys", Access::scope(Scope::ApiKeysWrite), [Created, Secret];
         /// Revokes an API key; it stops working in every process within five seconds.
         revoke_api_key: RevokeApiKey => ApiKey, POST "/api-keys/{id}/revoke", Access::scope(Scope::ApiKeysWrite);

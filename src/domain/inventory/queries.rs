@@ -212,8 +212,22 @@ pub fn shift_levels(
     )
 }
 
-/// What is on hand at these levels, locked; a level that does not exist is left out.
+/// What is on hand at these levels, locked; a level that does not exist is left out, and made by nobody else until the
+/// transaction ends.
 pub fn lock_levels(tx: &mut Tx<'_>, keys: &[(VariantId, LocationId)]) -> Result<Vec<StockLevel>> {
+    let found = select_levels(tx, keys)?;
+    if found.len() == keys.len() || !tx.conn.is_postgres() {
+        return Ok(found);
+    }
+    // There is no row to lock yet; the variant's stands for it.
+    tx.conn.rows::<Id, VariantId>(
+        "SELECT v.id FROM product_variants v WHERE v.id IN (SELECT x.id FROM ? AS x) ORDER BY v.id FOR NO KEY UPDATE",
+        params![Batch::ids(keys.iter().map(|(variant, _)| variant.uuid()))],
+    )?;
+    select_levels(tx, keys)
+}
+
+fn select_levels(tx: &mut Tx<'_>, keys: &[(VariantId, LocationId)]) -> Result<Vec<StockLevel>> {
     let lock = if tx.conn.is_postgres() {
         "FOR UPDATE OF l"
     } else {

@@ -27,7 +27,7 @@ pub use model::{
 pub use numbering::scattered;
 pub use queries::{
     Allocation, Given, History, allocations_of, cancel_lines, find, find_for_checkout,
-    for_checkout, get, get_many, history, id_for_checkout, insert, insert_allocations,
+    for_checkout, get, get_many, history, hold_back, id_for_checkout, insert, insert_allocations,
     insert_lines, lines_of, lock, note, put_on_terms, refund_lines, row, take_back,
 };
 pub use shares::{OrderLineUnits, Share, check_request, to_cancel, to_capture, to_refund};

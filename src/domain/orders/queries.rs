@@ -580,6 +580,11 @@ pub fn timeline(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderTimeline> {
 /// The order that a checkout has surely become, kept from others until the transaction ends.
 pub fn for_checkout(tx: &mut Tx<'_>, checkout: CheckoutId) -> Result<OrderRow> {
     let id = id_for_checkout(tx, checkout)?.ok_or_else(|| Error::not_found("order"))?;
+    hold_back(tx, id)
+}
+
+/// An order, kept from others until the transaction ends, for what may change nothing of it: see [`lock`].
+pub fn hold_back(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRow> {
     if tx.conn.is_postgres() {
         tx.conn.rows::<Id, OrderId>(
             "SELECT id FROM orders WHERE id = ? FOR NO KEY UPDATE",

@@ -7,7 +7,6 @@ use crate::context::Tx;
 use crate::kernel::Result;
 use crate::kernel::column::Id;
 use crate::kernel::ids::PaymentId;
-use crate::operation::metrics;
 use crate::params;
 use crate::ports::payment::Notice;
 
@@ -81,6 +80,5 @@ pub fn processed(tx: &mut Tx<'_>, notice: &Received) -> Result<()> {
         "UPDATE payment_notices SET processed_at = ? WHERE provider = ? AND id = ?",
         params![now, notice.provider.as_str(), notice.id.as_str()],
     )?;
-    metrics::webhook(&notice.provider, "processed");
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::kernel::ids::{TaxClassId, TaxZoneId};
 use crate::kernel::page::{PageRequest, Position, SortKey};
 use crate::kernel::{Checks, Code, Error, FieldError, Page, Result, patch};
 use crate::operation::{Mutation, Query};
+use crate::ports::address::{AddressValidation, PostalAddress};
 
 impl Query for GetTaxClass {
     fn run(&self, tx: &mut Tx<'_>) -> Result<TaxClass> {
@@ -87,7 +88,7 @@ impl Mutation for CreateTaxZone {
             handle: self.handle.clone(),
             name: self.name.clone(),
             countries: self.countries.clone(),
-            regions: self.regions.clone(),
+            regions: as_addresses_have(tx, &self.regions)?,
             rates: self.rates.iter().map(TaxRate::from).collect(),
         };
         queries::lock_zones(tx)?;
@@ -109,7 +110,10 @@ impl Mutation for UpdateTaxZone {
         let changed = TaxZone {
             name: patch::required(&self.name, old.name.clone(), "/name")?,
             countries: patch::required(&self.countries, old.countries.clone(), "/countries")?,
-            regions: patch::required(&self.regions, old.regions.clone(), "/regions")?,
+            regions: match patch::required(&self.regions, old.regions.clone(), "/regions")? {
+                regions if regions == old.regions => regions,
+                regions => as_addresses_have(tx, &regions)?,
+            },
             rates: patch::required(&rates, old.rates.clone(), "/rates")?,
             ..old.clone()
         };
@@ -121,6 +125,36 @@ impl Mutation for UpdateTaxZone {
         tx.touch(Topic::Settings);
         Ok(changed)
     }
+}
+
+/// Regions with the codes that addresses are given; one that no address can have taxes nothing.
+fn as_addresses_have(tx: &Tx<'_>, regions: &[String]) -> Result<Vec<String>> {
+    let validation = tx.app().part::<AddressValidation>()?;
+    let mut checks = Checks::new();
+    let judged = regions.iter().enumerate().map(|(i, region)| {
+        let country = region.split('-').next().unwrap_or_default();
+        let address = PostalAddress {
+            region: Some(region.clone()),
+            country: country.to_owned(),
+            ..PostalAddress::default()
+        };
+        let report = validation.0.examine(&address);
+        let unknown = report
+            .remarks
+            .iter()
+            .find(|remark| (remark.field, remark.code) == ("region", "unknown"));
+        if let Some(remark) = unknown {
+            let pointer = format!("/regions/{i}");
+            checks.that(false, pointer, "unknown_region", remark.message.clone());
+        }
+        match report.address.region {
+            Some(known) if places::is_region(region) => known,
+            _ => region.clone(),
+        }
+    });
+    let judged = judged.collect();
+    checks.done()?;
+    Ok(judged)
 }
 
 fn check(tx: &mut Tx<'_>, zone: &TaxZone) -> Result<()> {

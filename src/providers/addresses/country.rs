@@ -119,7 +119,11 @@ impl Country {
                     .then(|| format!("{head}-{tail}")),
             );
         }
-        candidates.extend([plain, given.to_owned()]);
+        // Where a gap may be left out, it is, unless the example has one.
+        if !self.example.contains([' ', '-']) && plain.bytes().all(|b| b.is_ascii_digit()) {
+            candidates.push(plain.clone());
+        }
+        candidates.extend([given.to_owned(), plain]);
         if self.example.starts_with(self.code) {
             candidates.extend([
                 format!("{}-{given}", self.code),
@@ -169,7 +173,7 @@ impl Country {
         if known {
             return Some((code.to_owned(), true));
         }
-        if let Some(code) = names.and_then(|names| names.get(&key(given))) {
+        if let Some(code) = names.and_then(|n| n.get(&key(given)).or_else(|| n.get(&key(code)))) {
             return Some(((*code).to_owned(), true));
         }
         let is_code =
@@ -247,6 +251,8 @@ mod tests {
             ("FR", "75 008", "75008"),
             ("SE", "11455", "114 55"),
             ("LV", "LV1073", "LV-1073"),
+            ("MT", "VLT 1117", "VLT 1117"),
+            ("GB", "BFPO 12", "BFPO 12"),
         ] {
             assert_eq!(
                 normal(country, given).as_deref(),
@@ -309,6 +315,10 @@ mod tests {
             ("JP", "東京都", "13"),
             ("JP", "Tokyo", "13"),
             ("DE", "DE-BY", "BY"),
+            ("IN", "IN-OR", "OD"),
+            ("IN", "Odisha", "OD"),
+            ("CN", "CN-11", "BJ"),
+            ("CN", "CN-BJ", "BJ"),
         ] {
             let known = Some((code.to_owned(), true));
             assert_eq!(region(country, given), known, "{country} {given}");

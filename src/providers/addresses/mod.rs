@@ -9,7 +9,7 @@ use crate::ports::address::{
     AddressRemark, AddressReport, AddressSeverity, AddressValidator, PostalAddress, Validation,
 };
 use country::COUNTRIES;
-use text::single_spaced;
+use text::{latin, single_spaced};
 
 /// The validator `built_in`.
 pub struct BuiltInAddresses;
@@ -41,7 +41,7 @@ fn examine(given: &PostalAddress) -> AddressReport {
         postcode: optional(&given.postcode),
         city: single_spaced(&given.city),
         region: optional(&given.region),
-        country: single_spaced(&given.country).to_uppercase(),
+        country: latin(&given.country).to_ascii_uppercase(),
     };
     let mut remarks = Vec::new();
     let mut say = |field, code, severity, message: String| {
@@ -93,28 +93,24 @@ fn examine(given: &PostalAddress) -> AddressReport {
                 say("region", "missing", AddressSeverity::Error, missing.into());
             }
             None => {}
-            Some(region) => match country.region(region) {
-                Some((code, known)) => {
+            Some(region) => {
+                if let Some((code, known)) = country.region(region) {
                     if !known {
                         let message =
                             format!("{} has no region that is known as this.", country.code);
                         say("region", "unknown", AddressSeverity::Warning, message);
                     }
                     address.region = Some(whole(&code));
-                }
-                None => {
-                    let example = whole(country.regions.first().unwrap_or(&"1"));
+                } else {
+                    let listed = country.regions.first().map(|region| whole(region));
+                    let example = listed.unwrap_or_else(|| "US-NY".to_owned());
                     let message = format!(
                         "This is no region that is known; ISO 3166-2 is meant, as {example}."
                     );
-                    say(
-                        "region",
-                        "invalid_format",
-                        AddressSeverity::Warning,
-                        message,
-                    );
+                    let severity = AddressSeverity::Warning;
+                    say("region", "invalid_format", severity, message);
                 }
-            },
+            }
         }
     }
     remarks.extend(reformatted(given, &address));

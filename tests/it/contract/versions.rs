@@ -146,10 +146,10 @@ both! {
         let coupon = made(&staff, "/coupons", json!({ "code": "TENTH", "basisPoints": 1_000, "maxAmount": 500, "currency": "EUR",
             "minimum": 100, "channelIds": [store.channel], "usageLimit": 7, "endsAt": "2099-01-01T00:00:00Z" }));
         w.stays("updateCoupon", &coupon, json!({}));
-        let card = made(&staff, "/gift-cards", json!({ "amount": 700, "currency": "EUR", "expiresAt": "2099-01-01T00:00:00Z" }));
-        let card = &card["giftCard"];
-        w.stays("enableGiftCard", card, json!({}));
-        let off = staff.post(&format!("/gift-cards/{}/disable", card["id"].as_str().unwrap()), json!({})).ok();
+        let issued = made(&staff, "/gift-cards", json!({ "amount": 700, "currency": "EUR", "expiresAt": "2099-01-01T00:00:00Z" }));
+        let gift = &issued["giftCard"];
+        w.stays("enableGiftCard", gift, json!({}));
+        let off = staff.post(&format!("/gift-cards/{}/disable", gift["id"].as_str().unwrap()), json!({})).ok();
         assert_eq!(off.json["version"], 2);
         w.stays("disableGiftCard", &off.json, json!({}));
         let terms = json!({ "email": "a@example.com", "currency": "EUR", "limit": 5_000, "netDays": 14, "note": "n" });
@@ -191,6 +191,29 @@ both! {
         stale.patch(&path, json!({ "title": "Mug" })).refused(412, "VERSION_CONFLICT");
         let answer = staff.patch(&path, json!({ "title": "Cup" })).ok();
         assert_eq!(answer.at("/version"), version + 1);
+    }
+
+    fn an_order_that_hears_the_same_twice_changes_once(shop) {
+        let store = Store::open(shop);
+        let staff = shop.staff();
+        store.sell(&[("MUG", 1_500, 10)]);
+        let cart = store.cart(&[("MUG", 1)]);
+        cart.pay_by(&json!({ "provider": "manual", "method": "bank_transfer" })).created();
+        let order = cart.place().ok().text("/order/id").to_owned();
+        let version = || staff.get(&format!("/orders/{order}")).ok().at("/version").as_i64().unwrap();
+        let pay = || staff.once().post(&format!("/orders/{order}/payments"), json!({ "amount": 100, "reference": "T-1" })).ok();
+        let placed = version();
+        pay();
+        assert_eq!(version(), placed + 1);
+        pay();
+        assert_eq!(version(), placed + 1);
+        let link = staff.post(&format!("/orders/{order}/payment-links"), json!({})).created();
+        let before = version();
+        for _ in 0..2 {
+            staff.post(&format!("/payment-links/{}/disable", link.text("/link/id")), json!({})).ok();
+            assert_eq!(version(), before + 1);
+        }
+        shop.check();
     }
 
     fn a_patch_that_changes_nothing_keeps_the_checkout(shop) {

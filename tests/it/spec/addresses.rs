@@ -130,6 +130,43 @@ both! {
         }
     }
 
+    fn goods_that_are_not_sent_are_taxed_by_the_address_too(shop) {
+        let store = american(shop);
+        let mut row = store.row("EBOOK", 10_000, 0);
+        row["kind"] = json!("digital");
+        row["variants"][0]["stockPolicy"] = json!("untracked");
+        row["variants"][0]["requiresShipping"] = json!(false);
+        row["variants"][0].as_object_mut().unwrap().remove("stock");
+        store.upsert(&[row]).ok();
+        let bare = json!({ "channelId": store.channel, "email": "ada@example.com", "lines": store.lines(&[("EBOOK", 1)]) });
+        for (to, region, ready, tax) in [
+            ("shippingAddress", Value::Null, false, 0),
+            ("shippingAddress", json!("Elsewhere"), false, 0),
+            ("shippingAddress", json!("ny"), true, 888),
+            ("billingAddress", Value::Null, false, 0),
+            ("billingAddress", json!("New York"), true, 888),
+        ] {
+            let mut input = bare.clone();
+            input[to] = in_new_york("region", region.clone());
+            let seen = store.cart_of(&input).get();
+            assert_eq!((seen.at("/ready"), seen.at("/totals/tax/amount")), (&json!(ready), &json!(tax)), "{to} {region}: {seen}");
+        }
+        let seen = store.cart_of(&bare).get();
+        assert_eq!((seen.at("/ready"), seen.text("/problems/0/code")), (&json!(false), "address_missing"), "{seen}");
+    }
+
+    fn a_zone_has_regions_as_addresses_have_them(shop) {
+        let store = american(shop);
+        let staff = shop.staff();
+        let zone = |region: &str| json!({ "handle": format!("z-{}", region.to_lowercase()), "name": "Z", "countries": [&region[..2]],
+            "regions": [region], "rates": [{ "classId": store.tax_class, "name": "T", "rate": "5" }] });
+        assert_eq!(staff.post("/tax-zones", zone("IN-OR")).created().at("/regions/0"), "IN-OD");
+        assert_eq!(staff.post("/tax-zones", zone("CN-BJ")).created().at("/regions/0"), "CN-BJ");
+        assert_eq!(staff.post("/tax-zones", zone("FR-75")).created().at("/regions/0"), "FR-75");
+        staff.post("/tax-zones", zone("US-ZZ")).refused(422, "VALIDATION_FAILED").about("/regions/0", "unknown_region");
+        staff.post("/tax-zones", zone("US-ny")).refused(422, "VALIDATION_FAILED").about("/regions/0", "invalid_region");
+    }
+
     fn postcodes_are_kept_as_they_are_usually_written(shop) {
         let store = american(shop);
         for (given, kept) in [("100011234", "10001-1234"), ("10001 1234", "10001-1234"), ("１０００１", "10001"), (" 10001 ", "10001")] {
