@@ -274,6 +274,23 @@ both! {
         shop.check();
     }
 
+    fn categories_that_are_moved_at_once_stand_in_no_circle(shop) {
+        let staff = shop.staff();
+        let ids: Vec<String> = (0..8).map(|i| shop.category(&format!("c{i}"), None)).collect();
+        let answers = concurrently(ids.len(), |i| {
+            let parent = &ids[(i + 1) % ids.len()];
+            loop {
+                let moved = staff.patch(&format!("/categories/{}", ids[i]), json!({ "parentId": parent }));
+                if moved.status != 412 {
+                    return moved;
+                }
+            }
+        });
+        let refused: Vec<_> = answers.iter().filter(|a| a.status != 200).collect();
+        assert_eq!(refused.len(), 1, "{}", summary(&answers).keys().cloned().collect::<String>());
+        assert!(["cycle", "too_deep"].contains(&refused[0].fields()[0].1.as_str()), "{}", refused[0]);
+    }
+
     fn an_archived_product_stays_so_beside_imports_of_its_price(shop) {
         let store = Store::open(shop);
         store.sell(&[("MUG", 1_500, 10)]);

@@ -168,6 +168,11 @@ impl Mutation for CreateCategory {
 
 impl Mutation for UpdateCategory {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Category> {
+        if !self.parent_id.is_undefined() && tx.conn.is_postgres() {
+            // That a tree has no circle spans all of its rows, and no constraint can say it.
+            tx.conn
+                .batch("LOCK TABLE categories IN SHARE ROW EXCLUSIVE MODE")?;
+        }
         let old = find(tx, self.id)?.ok_or_else(|| Error::not_found("category"))?;
         let mut changed = Category {
             parent_id: patch::optional(&self.parent_id, old.parent_id),

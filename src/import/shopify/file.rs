@@ -145,7 +145,8 @@ pub fn read(
         report,
     };
     let mut products: Vec<Product> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    // Where each handle stands, and how it was written first.
+    let mut places: HashMap<String, (usize, String)> = HashMap::new();
     let mut last = None;
     while let Some(row) = table.next()? {
         let cell = row.get(Field::Handle as usize);
@@ -162,21 +163,22 @@ pub fn read(
             }
             continue;
         };
-        let place = *places.entry(handle.clone()).or_insert_with(|| {
+        let written = cell.to_lowercase();
+        let (place, first) = places.entry(handle.clone()).or_insert_with(|| {
             products.push(Product {
                 line: row.line,
-                handle,
+                handle: handle.clone(),
                 ..Product::default()
             });
-            products.len() - 1
+            (products.len() - 1, written.clone())
         });
-        last = Some(place);
-        if let Some(product) = products.get_mut(place) {
+        let two = (*first != written)
+            .then(|| format!("Its handle {handle} would be that of {first:?} and of {cell:?}."));
+        last = Some(*place);
+        if let Some(product) = products.get_mut(*place) {
             product.bytes += row.bytes;
-            let read = row
-                .problem
-                .clone()
-                .map_or_else(|| reader.add(product, &row), Err);
+            let problem = row.problem.clone().or(two);
+            let read = problem.map_or_else(|| reader.add(product, &row), Err);
             if let Err(message) = read {
                 product.broken(row.line, message);
             }

@@ -540,6 +540,15 @@ on_both! {
         assert_eq!(place.export().lines().collect::<Vec<_>>(), wanted);
     }
 
+    fn two_handles_of_a_shopify_file_that_would_be_one_are_refused(kind) {
+        let place = Place::ready(kind);
+        let file = "Handle,Title,Variant SKU,Variant Price\n3/4 pipe,Pipe,A,1\n3-4-pipe,Other,B,2\nCap,Cap,C,3\ncap,,C,3\n";
+        let outcome = place.shopify(file);
+        assert_eq!((outcome.created, outcome.refused), (1, 1), "{:#?}", outcome.told);
+        let wanted = "line 3: 3-4-pipe: Its handle 3-4-pipe would be that of \"3/4 pipe\" and of \"3-4-pipe\".";
+        assert!(outcome.told.iter().any(|t| t.starts_with(wanted)), "{:#?}", outcome.told);
+    }
+
     fn a_tax_zone_keeps_what_its_line_leaves_out(kind) {
         let place = Place::new(kind);
         place.jsonl(demo::SHOP.as_bytes());
