@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::auth::Scope;
+use crate::kernel::money::MAX_AMOUNT;
 use crate::kernel::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::kernel::{Checks, Code, Error, Result};
 
 /// The most characters of a value in a path or a query string. Longest is a cursor.
 const MAX_PARAMETER: usize = 4000;
-/// The most that any amount may be, in minor units.
+/// The most that a price, a discount or a credit may be, in minor units; what an order comes to may be [`MAX_AMOUNT`].
 const MOST: i64 = 1_000_000_000_000;
 /// The most units of stock.
 const UNITS: i64 = 1_000_000_000;
@@ -134,12 +135,12 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("amount", Int(0, MOST)),
     ("AdjustGiftCard.amount", Int(-MOST, MOST)),
     ("AdjustStoreCredit.amount", Int(-MOST, MOST)),
-    ("CapturePayment.amount", Int(1, MOST)),
+    ("CapturePayment.amount", Int(1, MAX_AMOUNT)),
     ("CreateCoupon.amount", Int(1, MOST)),
     ("IssueGiftCard.amount", Int(1, MOST)),
     ("IssueGiftCards.amount", Int(1, MOST)),
-    ("RecordManualPayment.amount", Int(-MOST, MOST)),
-    ("RefundPayment.amount", Int(1, MOST)),
+    ("RecordManualPayment.amount", Int(-MAX_AMOUNT, MAX_AMOUNT)),
+    ("RefundPayment.amount", Int(1, MAX_AMOUNT)),
     ("UpdateCoupon.amount", Int(1, MOST)),
     ("backorderLimit", Int(0, 1_000_000)),
     ("basisPoints", Int(1, 10_000)),
@@ -148,7 +149,7 @@ const BOUNDS: &[(&str, Bound)] = &[
     ("count", Int(1, 1000)),
     ("delta", Int(-UNITS, UNITS)),
     ("expected", Int(-UNITS, UNITS)),
-    ("expectedTotal", Int(0, MOST)),
+    ("expectedTotal", Int(0, MAX_AMOUNT)),
     ("expiresInDays", Int(1, 3650)),
     ("from", Int(0, MOST)),
     ("holdAfterDays", Int(0, 365)),

@@ -123,9 +123,14 @@ impl Claim {
             Some(seal) => seal.open(&answer)?,
             None => answer.into_bytes(),
         };
-        serde_json::from_slice(&answer)
-            .map(Some)
-            .map_err(Error::internal)
+        serde_json::from_slice(&answer).map(Some).map_err(|error| {
+            let detail = "The request had its effect; an older Mercer has kept its answer, which cannot be repeated. \
+                 Read the object.";
+            Error {
+                source: Some(Box::new(error)),
+                ..Error::new(Code::InvalidState, detail)
+            }
+        })
     }
 
     fn store(&self, tx: &mut Tx<'_>, answer: &impl Serialize) -> Result<()> {
