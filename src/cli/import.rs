@@ -24,7 +24,7 @@ pub enum Import {
     },
     /// Read a product CSV as Shopify exports it
     ///
-    /// What a cell does not say stays as it is. Reading a file again changes nothing.
+    /// What a cell does not say stays as it is; a price without one to compare with has none. Reading a file again changes nothing.
     Shopify {
         /// The file; `-` is standard input
         file: PathBuf,

@@ -56,7 +56,10 @@ impl Address {
         };
         let _claim = self.claim()?;
         let to = Path::new(path);
-        Self::Sqlite(from.to_string_lossy().into_owned()).file()?;
+        if !from.is_file() {
+            let detail = format!("There is no file {}.", from.display());
+            return Err(Error::new(Code::NotFound, detail));
+        }
         let (part, copy) = copy(from, to)?;
         drop(copy);
         let kept = match self.file() {
@@ -97,53 +100,63 @@ impl Address {
 fn copy(from: &Path, to: &Path) -> Result<(PathBuf, Conn)> {
     let part = beside(to, ".part");
     remove(&part)?;
-    let unusable = |why: &dyn std::fmt::Display| not_usable(from, why);
+    match copy_into(from, &part) {
+        Ok(copy) => Ok((part, copy)),
+        Err(error) => {
+            remove(&part)?;
+            Err(error)
+        }
+    }
+}
+
+fn copy_into(from: &Path, part: &Path) -> Result<Conn> {
     let rights = std::fs::metadata(from)
         .map_err(|e| failed(from, &e))?
         .permissions();
-    File::create_new(&part)
+    File::create_new(part)
         .and_then(|file| file.set_permissions(rights))
-        .map_err(|e| failed(&part, &e))?;
+        .map_err(|e| failed(part, &e))?;
     let name = part
         .to_str()
         .ok_or_else(|| Error::new(Code::ValidationFailed, "The file's name must be UTF-8."))?;
     let open = |path: &Path| SqliteConnection::establish(&path.to_string_lossy()).map(Conn::Lite);
-    let mut conn = open(from).map_err(|e| unusable(&e))?;
+    let mut conn = open(from).map_err(|e| not_usable(from, &e))?;
     conn.batch("PRAGMA busy_timeout = 5000")?;
     conn.execute("VACUUM INTO ?", params![name])
-        .map_err(|e| unusable(&e))?;
-    let mut copy = open(&part).map_err(|e| unusable(&e))?;
+        .map_err(|e| match &e.source {
+            Some(why) => not_usable(from, why),
+            None => not_usable(from, &e),
+        })?;
+    let mut copy = open(part).map_err(|e| not_usable(from, &e))?;
+    // A single file, without a log beside it.
+    copy.batch("PRAGMA journal_mode = DELETE")?;
     sound(from, &mut copy)?;
-    Ok((part, copy))
+    Ok(copy)
 }
 
-/// Gives a database that has no log a second name, beside the first, that nothing has.
+/// Gives a database a second name, beside the first, that nothing has; its log, where it has one, goes with it.
 fn keep(path: &Path) -> Result<PathBuf> {
-    for n in 1.. {
-        let end = if n == 1 {
-            ".replaced".to_owned()
-        } else {
-            format!(".replaced-{n}")
-        };
-        let kept = beside(path, &end);
-        match std::fs::hard_link(path, &kept) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(&kept, &error)),
-            Ok(()) => {
-                for log in ["-wal", "-shm"] {
-                    let (old, new) = (beside(path, log), beside(&kept, log));
-                    match std::fs::rename(&old, &new) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                            return Err(failed(&old, &error));
-                        }
-                        _ => {}
-                    }
-                }
-                return Ok(kept);
+    let mut names = (1_u32..).map(|n| match n {
+        1 => beside(path, ".replaced"),
+        n => beside(path, &format!(".replaced-{n}")),
+    });
+    let kept = names
+        .find(|name| !name.exists())
+        .ok_or_else(|| Error::internal("no name is free"))?;
+    // Where a file cannot have two names, there is none for a moment.
+    std::fs::hard_link(path, &kept)
+        .or_else(|_| std::fs::rename(path, &kept))
+        .map_err(|e| failed(&kept, &e))?;
+    for log in ["-wal", "-shm"] {
+        let (old, new) = (beside(path, log), beside(&kept, log));
+        match std::fs::rename(&old, &new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(&old, &error));
             }
+            _ => {}
         }
     }
-    unreachable!("some name is free")
+    Ok(kept)
 }
 
 fn not_usable(path: &Path, why: &dyn std::fmt::Display) -> Error {

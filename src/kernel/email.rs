@@ -11,6 +11,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
@@ -46,7 +47,8 @@ impl Email {
 
 impl From<&str> for Email {
     fn from(text: &str) -> Self {
-        Self(text.to_lowercase())
+        const NFC: ComposingNormalizerBorrowed<'_> = ComposingNormalizerBorrowed::new_nfc();
+        Self(NFC.normalize(&text.to_lowercase()).into_owned())
     }
 }
 
@@ -108,6 +110,10 @@ mod tests {
         let email = |text: &str| -> Email { text.parse().unwrap() };
         assert_eq!(email("Ada@Example.COM"), email("ada@example.com"));
         assert_eq!(email("ÜNAL@example.com").as_str(), "ünal@example.com");
+        assert_eq!(
+            email("jo\u{308}rg@example.com"),
+            email("J\u{d6}RG@example.com")
+        );
         assert_ne!(email("ada@example.com"), email("a.da@example.com"));
         let read: Email = serde_json::from_str(r#""ADA@EXAMPLE.COM""#).unwrap();
         assert_eq!(

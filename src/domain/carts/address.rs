@@ -43,16 +43,20 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address with its country, region and postcode as they are usually written, so that who compares them need not know
-    /// how else they are.
+    /// The address as it is usually written, so that who compares it need not know how else it is.
     #[must_use]
     pub fn normal(self, validator: &dyn AddressValidator) -> Self {
         let usual = validator.examine(&PostalAddress::from(&self)).address;
         Self {
+            name: usual.name,
+            company: usual.company,
+            line1: usual.line1,
+            line2: usual.line2,
             postcode: usual.postcode,
+            city: usual.city,
             region: usual.region,
             country: usual.country,
-            ..self
+            phone: self.phone,
         }
     }
 

@@ -14,6 +14,7 @@ use super::model::{
 };
 use super::queries::{PRODUCT, ProductSql, VariantInChannel, find_many, variants_in_channel};
 use crate::context::Tx;
+use crate::domain::pricing;
 use crate::kernel::column::Id;
 use crate::kernel::ids::{ChannelId, ProductId, VariantId};
 use crate::kernel::money::Minor;
@@ -220,6 +221,17 @@ fn check(wishes: &ListProducts, listed: bool, staff: bool) -> Result<()> {
             "too_many",
             "At most 10 attributes.",
         );
+    for (pointer, price) in [
+        ("/minPrice", wishes.min_price),
+        ("/maxPrice", wishes.max_price),
+    ] {
+        checks.range(
+            pointer,
+            price.map_or(0, |price| price.0),
+            0,
+            pricing::MAX_PRICE,
+        );
+    }
     if let Some(vendor) = &wishes.vendor {
         checks.text("/vendor", vendor, 200);
     }
@@ -350,7 +362,7 @@ impl Statement {
             );
             it.and(&text, params![category]);
         }
-        it.price(wishes.min_price, wishes.max_price, by);
+        it.price(wishes, by);
         if let Some(in_stock) = wishes.in_stock {
             it.and("l.in_stock = ?", params![in_stock]);
         }
@@ -426,9 +438,10 @@ impl Statement {
         );
     }
 
-    /// Products of which one variant costs as much as is wanted. Of most the cheapest or the dearest does; where the range lies
-    /// between these two, their variants are looked at.
-    fn price(&mut self, min: Option<Minor>, max: Option<Minor>, by: &Order) {
+    /// Products of which one variant costs as much as is wanted and, where that is asked for, is in stock. Where all of them cost
+    /// so much, the product tells; where the range lies between its prices, its variants are looked at.
+    fn price(&mut self, wishes: &ListProducts, by: &Order) {
+        let (min, max) = (wishes.min_price, wishes.max_price);
         if let Some(Minor(min)) = min {
             self.and("l.max_price >= ?", params![min]);
         }
@@ -436,15 +449,29 @@ impl Statement {
             let cheapest = by.beside("l.min_price");
             self.and(&format!("{cheapest} <= ?"), params![max]);
         }
-        if let Some((Minor(min), Minor(max))) = min.zip(max) {
-            self.and(
-                "(l.min_price >= ? OR l.max_price <= ? OR EXISTS (
-                     SELECT 1 FROM product_variants v JOIN prices x ON x.variant_id = v.id
-                     WHERE v.product_id = l.product_id AND v.status = 'active' AND x.channel_id = l.channel_id
-                       AND x.currency = l.currency AND x.amount BETWEEN ? AND ?))",
-                params![min, max, min, max],
-            );
+        let in_stock = wishes.in_stock == Some(true);
+        if !(min.is_some() && max.is_some() || in_stock && (min.is_some() || max.is_some())) {
+            return;
         }
+        let (Minor(min), Minor(max)) = (min.unwrap_or(Minor(0)), max.unwrap_or(Minor(i64::MAX)));
+        let (some, there) = if in_stock {
+            (
+                "l.min_price >= ? AND l.max_price <= ?",
+                "AND (v.stock_policy = 'untracked' OR EXISTS (
+                     SELECT 1 FROM stock_levels s JOIN locations o ON o.id = s.location_id
+                     WHERE s.variant_id = v.id AND o.active
+                       AND s.on_hand + s.backorderable - s.held - s.allocated > 0))",
+            )
+        } else {
+            ("l.min_price >= ? OR l.max_price <= ?", "")
+        };
+        let text = format!(
+            "({some} OR EXISTS (
+                 SELECT 1 FROM product_variants v JOIN prices x ON x.variant_id = v.id
+                 WHERE v.product_id = l.product_id AND v.status = 'active' AND x.channel_id = l.channel_id
+                   AND x.currency = l.currency AND x.amount BETWEEN ? AND ? {there}))"
+        );
+        self.and(&text, params![min, max, min, max]);
     }
 
     fn after(&mut self, by: &Order, id: &str, page: &PageRequest) {

@@ -4,7 +4,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Tx;
-use crate::domain::carts::{self, Address, CartRow, Quote};
+use crate::domain::carts::{self, Address, CartLineRow, CartRow, Quote, QuoteLine};
 use crate::domain::credits::Share;
 use crate::domain::payments::{self, Payment, PaymentRow, Standing};
 use crate::kernel::column::{Doc, Id, Ts};
@@ -102,7 +102,7 @@ pub struct Chosen {
 }
 
 /// Who buys, and where it goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buyer {
     email: Option<Email>,
     shipping_address: Option<Json<Address>>,
@@ -242,6 +242,22 @@ impl CheckoutRow {
             keeper: self.payment.keeper.clone(),
             ..payment.authorize(self.payment.capture)
         }
+    }
+
+    /// Whether a cart is still what was frozen: its buyer, its lines, its delivery and its coupons.
+    pub fn is_of(&self, cart: &CartRow, lines: &[CartLineRow]) -> bool {
+        let quote = &self.quote;
+        let coupons = quote.coupons.iter().map(|coupon| coupon.id);
+        let same = |(frozen, line): (&QuoteLine, &CartLineRow)| {
+            let by_hand = frozen.price_overridden.then_some(frozen.unit_price);
+            (frozen.id, frozen.variant_id, frozen.quantity, by_hand)
+                == (line.id, line.variant_id, line.quantity, line.unit_price)
+        };
+        self.payment.buyer.as_ref() == Some(&Buyer::of(cart))
+            && quote.shipping.as_ref().map(|way| way.method_id) == cart.shipping_method_id
+            && coupons.eq(cart.coupons.iter().copied())
+            && quote.lines.len() == lines.len()
+            && quote.lines.iter().zip(lines).all(same)
     }
 
     /// The cart with the buyer as it was frozen.

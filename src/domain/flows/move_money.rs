@@ -449,8 +449,19 @@ impl Mutation for RecordManualPayment {
         } else {
             PaymentEventKind::RefundSuccess
         };
-        if payments::is_known(tx, payment, kind, &self.reference)? {
-            return orders::get(tx, order.id);
+        let reference = self.reference.trim();
+        match payments::known_amount(tx, payment, kind, reference)? {
+            Some(known) if known == amount.abs() => return orders::get(tx, order.id),
+            Some(amount) => {
+                let known = Money {
+                    amount,
+                    currency: order.currency,
+                };
+                let message = format!("{known} are recorded with this reference already.");
+                let code = Code::AlreadyExists;
+                return Err(Error::field(code, "/reference", "other_amount", message));
+            }
+            None => {}
         }
         let order = orders::lock(tx, order.id, None)?;
         let data = |news: News| match self.received_at {
@@ -471,10 +482,10 @@ impl Mutation for RecordManualPayment {
                 payments::refunded_by_hand(tx, payment, moved, &lines)?;
             }
         }
-        let news = News::new(kind, moved, &self.reference);
+        let news = News::new(kind, moved, reference);
         payments::record(tx, payment, &[data(news)])?;
         let facts = serde_json::json!({
-            "paymentId": payment, "orderId": order.id, "reference": self.reference,
+            "paymentId": payment, "orderId": order.id, "reference": reference,
             "amount": { "amount": amount, "currency": order.currency },
         });
         orders::note(tx, order.id, "payment_recorded", &facts)?;

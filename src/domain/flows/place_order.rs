@@ -212,7 +212,7 @@ fn begin(
             let (payment, events) = payments::lock(tx, checkout.payment_id)?;
             // Once the provider was asked and nobody knows yet, what was frozen is what is sold.
             if payment.next_check_at.is_none() {
-                refuse_changed(&checkout, &cart)?;
+                refuse_changed(tx, &checkout, &cart)?;
             }
             let cart = checkout.frozen(cart);
             let email = &cart.email.clone().unwrap_or_default();
@@ -311,9 +311,10 @@ pub fn take_up(tx: &mut Tx<'_>, payment: PaymentId, outcome: &Outcome) -> Result
     }
 }
 
-/// What the shopper changed after the quote was frozen would be lost.
-fn refuse_changed(checkout: &CheckoutRow, cart: &CartRow) -> Result<()> {
-    if cart.version == checkout.cart_version {
+/// What the shopper changed after the quote was frozen would be lost. A note on the cart changes nothing of what is sold.
+fn refuse_changed(tx: &mut Tx<'_>, checkout: &CheckoutRow, cart: &CartRow) -> Result<()> {
+    if cart.version == checkout.cart_version || checkout.is_of(cart, &carts::lines_of(tx, cart.id)?)
+    {
         return Ok(());
     }
     let detail = format!(
@@ -457,7 +458,7 @@ fn place(tx: &mut Tx<'_>, checkout: &CheckoutRow, payment: Option<Payment>) -> R
     let cart = if checkout.status == CheckoutStatus::Paying {
         checkout.frozen(cart)
     } else {
-        refuse_changed(checkout, &cart)?;
+        refuse_changed(tx, checkout, &cart)?;
         cart
     };
     let id = OrderId::new();

@@ -7,7 +7,7 @@ use super::model::{OrderLineKind, OrderLineRow};
 use crate::domain::payments::AttemptLine;
 use crate::input;
 use crate::kernel::ids::OrderLineId;
-use crate::kernel::money::share_of;
+use crate::kernel::money::{cumulative_share, share_of};
 use crate::kernel::{Checks, Result};
 
 input! {
@@ -148,7 +148,12 @@ fn wanted(
         match all.find(|(line, _)| line.id == units.line_id && may_be(line)) {
             Some((line, quantity)) => {
                 checks.that(*quantity == 0, &at, "duplicate", "This line stands twice.");
-                checks.range(format!("{at}/quantity"), units.quantity, 1, left(line));
+                let (most, pointer) = (left(line), format!("{at}/quantity"));
+                let none = "Nothing is left of this line.";
+                checks.that(most > 0, &pointer, "out_of_range", none);
+                if most > 0 {
+                    checks.range(pointer, units.quantity, 1, most);
+                }
                 *quantity = units.quantity;
             }
             None => {
@@ -174,18 +179,15 @@ fn shares(
     let wanted = lines.iter().zip(quantities).filter(|(_, q)| **q > 0);
     wanted
         .map(|(line, &quantity)| {
-            let part = |of| share_of(of, line.quantity, before(line, quantity), quantity);
-            let tax = line
-                .taxes
-                .0
-                .iter()
-                .map(|tax| part(tax.amount.0))
-                .sum::<Result<i64, _>>()?;
+            let (units, gone) = (line.quantity, before(line, quantity));
+            // A unit is worth what was paid for it; the tax in it follows, so that neither is a cent off.
+            let amount = share_of(line.total, units, gone, quantity)?;
+            let gone = cumulative_share(line.total, units, gone)?;
             Ok(Share {
                 line_id: line.id,
                 quantity,
-                amount: part(line.net)? + tax,
-                tax,
+                amount,
+                tax: share_of(line.tax, line.total, gone, amount)?,
             })
         })
         .collect()

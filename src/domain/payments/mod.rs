@@ -42,7 +42,7 @@ pub use notices::{Received, processed, receive, waiting};
 pub use operations::details;
 pub use queries::{
     News, by_reference, check_later, checkout_of, describe, due, facts_of, find, ids_of, insert,
-    is_known, known, lock, of_checkouts, record, record_first, reference_of, replacement_of,
+    known, known_amount, lock, of_checkouts, record, record_first, reference_of, replacement_of,
     replacements,
 };
 pub use standing::Standing;

@@ -369,18 +369,18 @@ pub fn references(tx: &mut Tx<'_>, payment: PaymentId) -> Result<HashSet<(String
     Ok(rows.into_iter().collect())
 }
 
-/// Whether it is known that something happened to a payment under this reference.
-pub fn is_known(
+/// The amount that is known to have happened to a payment under this reference.
+pub fn known_amount(
     tx: &mut Tx<'_>,
     payment: PaymentId,
     kind: PaymentEventKind,
     reference: &str,
-) -> Result<bool> {
+) -> Result<Option<i64>> {
     let found = tx.conn.rows::<BigInt, i64>(
-        "SELECT count(*) FROM payment_events WHERE payment_id = ? AND kind = ? AND provider_reference = ?",
+        "SELECT amount FROM payment_events WHERE payment_id = ? AND kind = ? AND provider_reference = ?",
         params![payment, kind, reference],
     )?;
-    Ok(found != [0])
+    Ok(found.into_iter().next())
 }
 
 /// Payments as clients see them, in the order they were given in: one statement more for any number.

@@ -1,4 +1,5 @@
-//! The file as products: what each of them says of itself, wherever its rows stand. An empty cell says nothing.
+//! The file as products: what each of them says of itself, wherever its rows stand. An empty cell says nothing,
+//! but for the price to compare with: it is told with the price.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -300,7 +301,7 @@ impl Reader<'_> {
             }),
             quantity: cell(Field::Quantity).map(whole).transpose()?,
             price,
-            // What is not higher says nothing.
+            // A price that is told without a higher one beside it is compared with none.
             compare_at: self
                 .compare_at
                 .then(|| compare_at.filter(|higher| price.is_some_and(|price| *higher > price))),

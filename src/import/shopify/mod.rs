@@ -17,7 +17,7 @@
 //!   does one whose SKU stands on others too. Apostrophes that spreadsheets put before numbers are taken away.
 //! - A variant that is no longer in the file stays on sale, which is said; with `--archive-missing-variants` it is archived, and
 //!   archived variants that are in the file are sold again.
-//! - A compare-at price that is not higher than the price says nothing.
+//! - A price without a higher compare-at price beside it is compared with none, where the file has that column.
 //! - The description becomes text. Collections are no part of the file.
 //!
 //! The file is held in memory: the rows of a product may stand anywhere in it.

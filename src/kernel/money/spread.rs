@@ -65,9 +65,8 @@ pub fn cumulative_share(total: i64, units: i64, count: i64) -> Result<i64, Money
 
 /// What the next `count` of `units` equal units have of `total`, after `already` others.
 ///
-/// In whatever steps the units are taken, the shares of all of them sum exactly to `total`. Take
-/// the share of each part of a sum (the net and each tax) and add them up, not the share of the
-/// sum: the parts would no longer match it.
+/// In whatever steps the units are taken, the shares of all of them sum exactly to `total`. What a part of a sum, as the tax
+/// in it, has of some units is its share of what these units have of the sum: shares of both by units would not match.
 pub fn share_of(total: i64, units: i64, already: i64, count: i64) -> Result<i64, MoneyError> {
     if count < 0 {
         return Err(MoneyError::Negative);

@@ -193,6 +193,37 @@ both! {
         assert_eq!(answer.at("/version"), version + 1);
     }
 
+    fn a_note_on_a_cart_keeps_its_checkout_and_a_change_does_not(shop) {
+        let store = Store::open(shop);
+        store.sell(&[("MUG", 1_500, 10)]);
+        let address = |city: &str| {
+            let mut address = address();
+            address["city"] = json!(city);
+            json!({ "shippingAddress": address })
+        };
+        for (change, keeps) in [
+            (json!({ "metadata": { "utm": "x" } }), true),
+            (json!({ "reference": "r-1" }), true),
+            (address(" Berlin "), true),
+            (json!({ "email": "other@example.com" }), false),
+            (address("Potsdam"), false),
+        ] {
+            let cart = store.checkout(&[("MUG", 1)], "approve");
+            cart.client.patch(&cart.path(""), change.clone()).ok();
+            let placed = cart.place();
+            if keeps {
+                assert_eq!(placed.ok().text("/outcome"), "placed", "{change}");
+            } else {
+                placed.refused(412, "VERSION_CONFLICT");
+            }
+        }
+        let cart = store.checkout(&[("MUG", 1)], "approve");
+        let line = json!({ "lineId": cart.get().text("/lines/0/id"), "quantity": 2 });
+        cart.client.patch(&cart.path("/lines"), json!({ "lines": [line] })).ok();
+        cart.place().refused(412, "VERSION_CONFLICT");
+        shop.check();
+    }
+
     fn an_order_that_hears_the_same_twice_changes_once(shop) {
         let store = Store::open(shop);
         let staff = shop.staff();

@@ -144,6 +144,21 @@ both! {
         shop.staff().patch(&format!("/variants/{gone}"), json!({ "status": "archived" })).ok();
         assert_eq!(handles(&store, "?minPrice=6000&maxPrice=14000"), [""; 0]);
 
+        // Nor does what is sold out make what is in stock cheaper.
+        assert_eq!(handles(&store, "?maxPrice=30000&inStock=true"), [""; 0]);
+        let large = json!([{ "variantId": shirt["variants"][2]["id"], "locationId": store.location, "onHand": 5 }]);
+        shop.staff().once().post("/stock-levels/set", json!({ "counts": large })).ok();
+        for (query, expected) in [
+            ("?inStock=true", &["shirt"][..]), ("?maxPrice=20000&inStock=true", &[]), ("?maxPrice=25000&inStock=true", &["shirt"]),
+            ("?minPrice=5000&maxPrice=9000&inStock=true", &[]), ("?minPrice=9000&inStock=true", &["shirt"]),
+        ] {
+            assert_eq!(handles(&store, query), expected, "{query}");
+        }
+        for (bound, of) in [("minPrice", -5), ("maxPrice", -1), ("minPrice", i64::MAX)] {
+            store.front.get(&format!("/products?{bound}={of}")).refused(422, "VALIDATION_FAILED").about(&format!("/{bound}"), "out_of_range");
+            let query = format!("{{ products(first: 5, {bound}: {of}) {{ nodes {{ id }} }} }}");
+            store.front.graphql(&query, json!({})).denied("VALIDATION_FAILED");
+        }
         store.front.get("/products?minPrice=20000&maxPrice=10000").refused(422, "VALIDATION_FAILED").about("/maxPrice", "less_than_min");
         let refused = store.front.graphql("{ products(first: 5, minPrice: 2, maxPrice: 1) { nodes { id } } }", json!({}));
         refused.denied("VALIDATION_FAILED");

@@ -351,15 +351,21 @@ both! {
         shop.unchanged(|| {
             record(1, "x", mugs(1)).refused(422, "VALIDATION_FAILED").about("/lines", "not_a_refund");
             record(-MUG, "x", mugs(3)).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
-            // Half of 25.21 net and of 4.79 tax, each to the cent.
-            record(-MUG - 2, "x", mugs(1)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
+            // Half of what two cost, to the cent.
+            record(-MUG - 1, "x", mugs(1)).refused(422, "VALIDATION_FAILED").about("/amount", "out_of_range");
         });
+        // What is told again is told alike; a space does not make it another.
+        shop.unchanged(|| {
+            record(1, "transfer-1", Value::Null).refused(409, "ALREADY_EXISTS").about("/reference", "other_amount");
+        });
+        let again = record(2 * MUG + PARCEL, " transfer-1 ", Value::Null).ok();
+        assert_eq!(again.at("/payments/0/captured/amount"), 2 * MUG + PARCEL);
         for _ in 0..2 {
             assert_eq!(record(-MUG, "back-1", mugs(1)).ok().at("/lines/0/quantityRefunded"), 1);
         }
         let left = shop.staff().post(&format!("/orders/{}/suggest-refund", order["id"].as_str().unwrap()), json!({})).ok();
-        assert_eq!(left.at("/amount/amount"), MUG - 1 + PARCEL);
-        assert_eq!(record(-MUG + 1, "back-2", mugs(1)).ok().at("/lines/0/quantityRefunded"), 2);
+        assert_eq!(left.at("/amount/amount"), MUG + PARCEL);
+        assert_eq!(record(-MUG, "back-2", mugs(1)).ok().at("/lines/0/quantityRefunded"), 2);
         record(-PARCEL, "back-3", mugs(1)).refused(422, "VALIDATION_FAILED").about("/lines/0/quantity", "out_of_range");
         shop.check();
     }

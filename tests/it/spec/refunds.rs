@@ -173,6 +173,25 @@ impl<'a> ByTransfer<'a> {
 }
 
 both! {
+    fn a_unit_is_worth_what_was_paid_for_it(shop) {
+        let store = Store::delivering_for_nothing(shop);
+        store.sell(&[("DESK", 10_000, 100), ("PEN", 110, 100)]);
+        let staff = shop.staff();
+        let unit = |order: &Value| json!({ "lines": [{ "lineId": order["lines"][0]["id"], "quantity": 1 }] });
+        let suggested = |order: &Value| {
+            let path = format!("/orders/{}/suggest-refund", order["id"].as_str().unwrap());
+            staff.post(&path, unit(order)).ok().at("/amount/amount").as_i64().unwrap()
+        };
+        // 200.00 with 31.93 of tax inside: half is 100.00, however net and tax are rounded.
+        let two = store.order(&[("DESK", 2)]);
+        assert_eq!((&two["totals"]["total"]["amount"], suggested(&two)), (&json!(20_000), 10_000));
+        let cancelled = staff.once().post(&format!("/orders/{}/cancel", two["id"].as_str().unwrap()), unit(&two)).ok();
+        assert_eq!(cancelled.at("/totals/cancelled/amount"), 10_000);
+        let five = store.order(&[("PEN", 5)]);
+        assert_eq!((&five["totals"]["total"]["amount"], suggested(&five)), (&json!(550), 110));
+        shop.check();
+    }
+
     fn unit_by_unit_gives_back_exactly_what_was_charged(shop) {
         let sold = paid(shop, "approve");
         assert_eq!(sold.worth(&Value::Null), (MUGS + PARCEL, MUGS + PARCEL));
