@@ -141,13 +141,15 @@ fn most_connections(config: &Config) -> usize {
     config.http_connections.min(files).max(1)
 }
 
-/// Counts a connection, and sees to it that one whose other end takes nothing is cut off. HTTP alone would wait for ever with
-/// an answer that nobody reads.
+/// Counts a connection, has it send the end of an answer without waiting until its beginning has arrived, which may take the
+/// other end 40 ms to say, and sees to it that one whose other end takes nothing is cut off: HTTP alone would wait for ever
+/// with an answer that nobody reads.
 fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
     extensions.insert(Connection::open());
-    #[cfg(target_os = "linux")]
     if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-        // Without it the connection lives on as it would have; there is nothing better to do.
+        // Without these the connection lives on as it would have; there is nothing better to do.
+        let _ = stream.set_nodelay(true);
+        #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
     }
 }
@@ -191,4 +193,27 @@ async fn not_found(request: HttpRequest) -> HttpResponse {
         "There is nothing at this path; see the OpenAPI document.",
     );
     answer::problem(&error, request::request_id(request.headers()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_sent_to_its_end_at_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let stream = TcpStream::from_std(stream).unwrap();
+            assert!(!stream.nodelay().unwrap());
+            let mut extensions = Extensions::new();
+            on_connect(&stream, &mut extensions);
+            assert!(stream.nodelay().unwrap());
+        });
+    }
 }
