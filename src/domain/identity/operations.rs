@@ -95,14 +95,14 @@ impl CreateApiKey {
         self.channel_id
             .map_or(Ok(()), |id| Channels::get(tx, id).map(drop))
             .map_err(|_| {
-                let message = "There is no such channel.";
                 if !tx.actor().has(Scope::ChannelsRead) {
+                    let message = "There is no such channel.";
                     return Error::invalid("/channelId", "unknown_channel", message);
                 }
                 let known = Channels::all(tx).unwrap_or_default();
                 let named = |c: &Arc<ChannelRow>| format!("{} ({})", c.id, c.handle);
                 let known: Vec<String> = known.iter().map(named).collect();
-                let message = format!("{message} There are: {}.", known.join(", "));
+                let message = format!("There is no such channel; there are: {}.", known.join(", "));
                 Error::invalid("/channelId", "unknown_channel", message)
             })
     }
